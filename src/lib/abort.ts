@@ -1,0 +1,32 @@
+import { CodedError } from './errors.ts';
+
+/** Throws what made `signal` abort, as a CodedError: `deadlineExceeded` for a time-out, else `canceled`. */
+export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
+  if (signal?.aborted) throw abortError(signal, what);
+}
+
+/** The CodedError that stands for an aborted signal. */
+export function abortError(signal: AbortSignal, what: string): CodedError {
+  const reason: unknown = signal.reason;
+  if (reason instanceof CodedError) return new CodedError(reason.kind, `${what}: ${reason.message}`, { cause: reason });
+  const timedOut = reason instanceof Error && reason.name === 'TimeoutError';
+  return new CodedError(timedOut ? 'deadlineExceeded' : 'canceled', `${what}: ${timedOut ? 'timed out' : 'canceled'}`, {
+    cause: reason,
+  });
+}
+
+/** Waits for `promise`, but no longer than until `signal` aborts. The promise itself goes on. */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+  if (signal === undefined) return promise;
+  throwIfAborted(signal, what);
+  let onAbort: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(abortError(signal, what));
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The kinds of failure podwright knows. They are containerd's error kinds, which are gRPC's status
+ * codes under other names, so that an error keeps its kind on its way from containerd to the kubelet.
+ */
+export type ErrorKind =
+  | 'canceled'
+  | 'unknown'
+  | 'invalidArgument'
+  | 'deadlineExceeded'
+  | 'notFound'
+  | 'alreadyExists'
+  | 'permissionDenied'
+  | 'resourceExhausted'
+  | 'failedPrecondition'
+  | 'aborted'
+  | 'outOfRange'
+  | 'unimplemented'
+  | 'internal'
+  | 'unavailable'
+  | 'dataLoss'
+  | 'unauthenticated';
+
+/**
+ * The only error podwright throws on purpose. Match on `kind`, never on the message.
+ * A message is lower case, says what was tried and on which id, and ends with the cause.
+ */
+export class CodedError extends Error {
+  readonly kind: ErrorKind;
+
+  constructor(kind: ErrorKind, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'CodedError';
+    this.kind = kind;
+  }
+}
+
+/** The kind of any thrown value: its own where it is a CodedError, `internal` for everything else. */
+export function kindOf(error: unknown): ErrorKind {
+  return error instanceof CodedError ? error.kind : 'internal';
+}
+
+/** Whether `error` is a CodedError of one of the given kinds. */
+export function isKind(error: unknown, ...kinds: ErrorKind[]): boolean {
+  return error instanceof CodedError && kinds.includes(error.kind);
+}
+
+/** The message of any thrown value. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Wraps `error` with what was being tried, keeping its kind: `start task "abc": shim exited`. */
+export function wrapError(what: string, error: unknown): CodedError {
+  return new CodedError(kindOf(error), `${what}: ${messageOf(error)}`, { cause: error });
+}
+
+/** The errno name (`ENOENT`) of an error thrown by Node or by `linux/libc.ts`, or undefined. */
+export function errnoOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** An INVALID_ARGUMENT that names the field and the value it had. */
+export function invalidField(field: string, value: unknown, why: string): CodedError {
+  return new CodedError('invalidArgument', `${field} is ${JSON.stringify(value)}: ${why}`);
+}
