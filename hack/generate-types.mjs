@@ -23,6 +23,7 @@ for (const family of ['cri', 'containerd']) {
   execFileSync(
     generator,
     [
+      ...files, // first: --includeDirs takes every word that follows it
       '--longs=String',
       '--enums=String',
       '--defaults',
@@ -31,7 +32,6 @@ for (const family of ['cri', 'containerd']) {
       '--grpcLib=@grpc/grpc-js',
       `--outDir=${out}`,
       `--includeDirs=${include}`,
-      ...files,
     ],
     { cwd: include, stdio: ['ignore', 'ignore', 'inherit'] },
   );
