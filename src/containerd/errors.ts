@@ -1,0 +1,68 @@
+import { status } from '@grpc/grpc-js';
+import { CodedError } from '../lib/errors.ts';
+import type { ErrorKind } from '../lib/errors.ts';
+import { abortError } from '../lib/abort.ts';
+
+/** The one table from gRPC's status codes to podwright's kinds; the way back is in the CRI server. */
+const KINDS: ReadonlyMap<number, ErrorKind> = new Map([
+  [status.CANCELLED, 'canceled'],
+  [status.UNKNOWN, 'unknown'],
+  [status.INVALID_ARGUMENT, 'invalidArgument'],
+  [status.DEADLINE_EXCEEDED, 'deadlineExceeded'],
+  [status.NOT_FOUND, 'notFound'],
+  [status.ALREADY_EXISTS, 'alreadyExists'],
+  [status.PERMISSION_DENIED, 'permissionDenied'],
+  [status.RESOURCE_EXHAUSTED, 'resourceExhausted'],
+  [status.FAILED_PRECONDITION, 'failedPrecondition'],
+  [status.ABORTED, 'aborted'],
+  [status.OUT_OF_RANGE, 'outOfRange'],
+  [status.UNIMPLEMENTED, 'unimplemented'],
+  [status.INTERNAL, 'internal'],
+  [status.UNAVAILABLE, 'unavailable'],
+  [status.DATA_LOSS, 'dataLoss'],
+  [status.UNAUTHENTICATED, 'unauthenticated'],
+]);
+
+/** The kind that stands for a gRPC status code; `unknown` for a code that gRPC does not know. */
+export function kindOfStatus(code: number): ErrorKind {
+  return KINDS.get(code) ?? 'unknown';
+}
+
+/**
+ * The CodedError for what a call to containerd failed with. A call that its own signal cancelled
+ * carries the signal's reason, so that a deadline stays a deadline and is not taken for a cancellation.
+ */
+export function toCodedError(what: string, error: unknown, signal?: AbortSignal): CodedError {
+  if (!isStatus(error)) {
+    if (error instanceof CodedError) return error;
+    return new CodedError('internal', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+  if (error.code === status.CANCELLED && signal?.aborted) return abortError(signal, what);
+  return new CodedError(kindOfStatus(error.code), `${what}: ${detailsOf(error)}`, { cause: error });
+}
+
+/**
+ * grpc-js words a missing connection as `No connection established. Last error: CAUSE. Resolution note: …`,
+ * or with the cause in brackets; only the cause says anything to a person.
+ */
+export function transportReason(details: string): string {
+  const cause = /Last error: (.*?)(?:\. Resolution note:.*|\.?)$/s.exec(details)?.[1];
+  return (cause ?? details).trim() || 'no reason given';
+}
+
+function detailsOf(error: Status): string {
+  const details = error.details ?? '';
+  if (error.code === status.UNAVAILABLE) return `containerd cannot be reached: ${transportReason(details)}`;
+  return details || `containerd answered ${status[error.code] ?? error.code} without a reason`;
+}
+
+interface Status {
+  readonly code: number;
+  readonly details?: string;
+}
+
+function isStatus(error: unknown): error is Status {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'number';
+}
