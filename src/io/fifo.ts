@@ -1,0 +1,91 @@
+import { constants, openSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import net from 'node:net';
+import path from 'node:path';
+import { wrapError } from '../lib/errors.ts';
+import { mkfifo } from '../linux/libc.ts';
+
+/** Which streams of a process go through a FIFO. With a tty stdout carries both outputs. */
+export interface FifoSet {
+  readonly stdin?: string;
+  readonly stdout?: string;
+  readonly stderr?: string;
+}
+
+/**
+ * Makes the FIFOs of a container's or an exec's process in `dir`, which is made where it is missing. What a
+ * crash left of an earlier try is replaced.
+ */
+export async function makeFifos(dir: string, wanted: { stdin?: boolean; stdout?: boolean; stderr?: boolean }): Promise<FifoSet> {
+  const fifos: { stdin?: string; stdout?: string; stderr?: string } = {};
+  try {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    for (const stream of ['stdin', 'stdout', 'stderr'] as const) {
+      if (wanted[stream] !== true) continue;
+      const file = path.join(dir, stream);
+      await rm(file, { force: true });
+      mkfifo(file, 0o600);
+      fifos[stream] = file;
+    }
+    return fifos;
+  } catch (error) {
+    throw wrapError(`make fifos in ${dir}`, error);
+  }
+}
+
+/**
+ * Opens a FIFO to read from, as a stream that ends when its last writer goes. It does not wait for the first
+ * writer and holds no thread; open it before the shim is told of it.
+ */
+export function openFifoReader(file: string): net.Socket {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  return new net.Socket({ fd, readable: true, writable: false });
+}
+
+/**
+ * Opens a FIFO to write to. Read and write, because a write-only open fails until the shim has its end; the
+ * reader sees end of file when this is destroyed.
+ */
+export function openFifoWriter(file: string): net.Socket {
+  const fd = openSync(file, constants.O_RDWR | constants.O_NONBLOCK);
+  return new net.Socket({ fd, readable: false, writable: true });
+}
+
+/** Output being collected up to a limit. */
+export interface CappedOutput {
+  /** Resolves when the last writer has gone, or after `stop`; rejects when reading fails. */
+  readonly done: Promise<void>;
+  /** What was collected so far, at most the limit; more was read and thrown away. */
+  bytes(): Buffer;
+  /** Whether there was more than the limit. */
+  readonly truncated: boolean;
+  /** Stops reading now, for a process whose child keeps the pipe. */
+  stop(): void;
+}
+
+/** Reads a FIFO to its end, keeps the first `capBytes` and throws the rest away, so that the writer never blocks. */
+export function readCapped(file: string, capBytes: number): CappedOutput {
+  const socket = openFifoReader(file);
+  const chunks: Buffer[] = [];
+  let kept = 0;
+  let truncated = false;
+  const done = new Promise<void>((resolve, reject) => {
+    socket.on('data', (chunk) => {
+      const part = chunk.subarray(0, capBytes - kept);
+      if (part.length < chunk.length) truncated = true;
+      if (part.length === 0) return;
+      kept += part.length;
+      chunks.push(part);
+    });
+    socket.once('close', () => resolve());
+    socket.once('error', (error) => reject(wrapError(`read fifo ${file}`, error)));
+  });
+  return {
+    done,
+    bytes: () => Buffer.concat(chunks, kept),
+    get truncated() {
+      return truncated;
+    },
+    stop: () => socket.destroy(),
+  };
+}

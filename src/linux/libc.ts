@@ -1,0 +1,305 @@
+import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
+
+// The one place where podwright calls the kernel by itself. All calls are synchronous and run on the calling
+// thread, which is what namespaces need: koffi's async calls run on a pool thread and would change that one.
+const libc = koffi.load(null);
+
+/** A system call that failed: `code` is the errno's name, as in Node's own errors. */
+export class SyscallError extends Error {
+  readonly code: string;
+  readonly errno: number;
+  readonly syscall: string;
+
+  constructor(syscall: string, errno: number, what?: string) {
+    const code = getSystemErrorName(-errno);
+    super(`${syscall}${what === undefined ? '' : ` ${what}`}: ${code}`);
+    this.name = 'SyscallError';
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+  }
+}
+
+export const CLONE_NEWNS = 0x00020000;
+export const CLONE_NEWUTS = 0x04000000;
+export const CLONE_NEWIPC = 0x08000000;
+export const CLONE_NEWUSER = 0x10000000;
+export const CLONE_NEWNET = 0x40000000;
+
+export const MS_RDONLY = 0x1;
+export const MS_NOSUID = 0x2;
+export const MS_NODEV = 0x4;
+export const MS_NOEXEC = 0x8;
+export const MS_REMOUNT = 0x20;
+export const MS_NOATIME = 0x400;
+export const MS_NODIRATIME = 0x800;
+export const MS_BIND = 0x1000;
+export const MS_REC = 0x4000;
+export const MS_PRIVATE = 0x40000;
+export const MS_SLAVE = 0x80000;
+export const MS_SHARED = 0x100000;
+export const MS_RELATIME = 0x200000;
+export const MS_STRICTATIME = 0x1000000;
+
+export const MNT_DETACH = 0x2;
+export const UMOUNT_NOFOLLOW = 0x8;
+
+export const EPOLLIN = 0x1;
+export const EPOLLERR = 0x8;
+export const EPOLLHUP = 0x10;
+
+export const O_CLOEXEC = 0x80000;
+const SPLICE_F_NONBLOCK = 0x2;
+const EPOLL_CLOEXEC = 0x80000;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EFD_CLOEXEC_NONBLOCK = 0x80800;
+const F_SETPIPE_SZ = 1031;
+const FALLOC_FL_KEEP_SIZE_PUNCH_HOLE = 0x3;
+const SEEK_END = 2;
+const NR_OPENAT2 = 437; // the same on every architecture, as all calls since 5.1
+const EINTR = 4;
+
+const c = {
+  unshare: libc.func('int unshare(int flags)') as (flags: number) => number,
+  setns: libc.func('int setns(int fd, int type)') as (fd: number, type: number) => number,
+  sethostname: libc.func('int sethostname(const char *name, size_t length)') as (name: string, n: number) => number,
+  mount: libc.func(
+    'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
+  ) as (source: string, target: string, type: string | null, flags: number, data: string | null) => number,
+  umount2: libc.func('int umount2(const char *target, int flags)') as (target: string, flags: number) => number,
+  mkfifo: libc.func('int mkfifo(const char *path, unsigned int mode)') as (path: string, mode: number) => number,
+  socket: libc.func('int socket(int domain, int type, int protocol)') as (d: number, t: number, p: number) => number,
+  connect: libc.func('int connect(int fd, const void *address, unsigned int length)') as (
+    fd: number,
+    address: Uint8Array,
+    length: number,
+  ) => number,
+  sendto: libc.func(
+    'long sendto(int fd, const void *data, size_t n, int flags, const void *address, unsigned int length)',
+  ) as (fd: number, data: Uint8Array, n: number, flags: number, address: Uint8Array, length: number) => number,
+  ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)') as (
+    fd: number,
+    request: number,
+    argument: Uint8Array,
+  ) => number,
+  close: libc.func('int close(int fd)') as (fd: number) => number,
+  fcntl: libc.func('int fcntl(int fd, int command, long argument)') as (fd: number, cmd: number, n: number) => number,
+  splice: libc.func('long splice(int from, void *a, int to, void *b, size_t n, unsigned int flags)') as (
+    from: number,
+    a: null,
+    to: number,
+    b: null,
+    n: number,
+    flags: number,
+  ) => number,
+  read: libc.func('long read(int fd, void *data, size_t n)') as (fd: number, b: Uint8Array, n: number) => number,
+  write: libc.func('long write(int fd, const void *data, size_t n)') as (fd: number, b: Uint8Array, n: number) => number,
+  pread: libc.func('long pread64(int fd, void *data, size_t n, int64_t at)') as (
+    fd: number,
+    data: Uint8Array,
+    n: number,
+    at: number,
+  ) => number,
+  pwrite: libc.func('long pwrite64(int fd, const void *data, size_t n, int64_t at)') as (
+    fd: number,
+    data: Uint8Array,
+    n: number,
+    at: number,
+  ) => number,
+  lseek: libc.func('int64_t lseek64(int fd, int64_t offset, int whence)') as (fd: number, o: number, w: number) => number,
+  fallocate: libc.func('int fallocate64(int fd, int mode, int64_t offset, int64_t n)') as (
+    fd: number,
+    mode: number,
+    offset: number,
+    n: number,
+  ) => number,
+  epollCreate: libc.func('int epoll_create1(int flags)') as (flags: number) => number,
+  epollCtl: libc.func('int epoll_ctl(int epoll, int op, int fd, const void *event)') as (
+    epoll: number,
+    op: number,
+    fd: number,
+    event: Uint8Array | null,
+  ) => number,
+  epollWait: libc.func('int epoll_wait(int epoll, void *events, int max, int timeout)') as (
+    epoll: number,
+    events: Uint8Array,
+    max: number,
+    timeoutMs: number,
+  ) => number,
+  eventfd: libc.func('int eventfd(unsigned int initial, int flags)') as (initial: number, flags: number) => number,
+  openat2: libc.func('long syscall(long number, long dirfd, const char *path, const void *how, size_t n)') as (
+    number: number,
+    dirfd: number,
+    path: string,
+    how: Uint8Array,
+    n: number,
+  ) => number,
+};
+
+/** Gives a call's result, or throws what errno says went wrong. `what` names the path or fd for the message. */
+function check(syscall: string, result: number, what?: string): number {
+  if (result >= 0) return result;
+  throw new SyscallError(syscall, koffi.errno(), what);
+}
+
+/** Repeats a call that a signal interrupted. */
+function retry(call: () => number): number {
+  for (;;) {
+    const result = call();
+    if (result >= 0 || koffi.errno() !== EINTR) return result;
+  }
+}
+
+/** Moves the calling thread into new namespaces (`CLONE_NEW…`). */
+export function unshare(flags: number): void {
+  check('unshare', c.unshare(flags));
+}
+
+/** Moves the calling thread into the namespace that `fd` stands for. */
+export function setns(fd: number, type: number): void {
+  check('setns', c.setns(fd, type));
+}
+
+/** Sets the host name of the calling thread's UTS namespace. */
+export function sethostname(name: string): void {
+  check('sethostname', c.sethostname(name, Buffer.byteLength(name)), JSON.stringify(name));
+}
+
+/** mount(2). A null type or data is handed on as such. */
+export function mount(source: string, target: string, type: string | null, flags: number, data: string | null): void {
+  check('mount', c.mount(source, target, type, flags, data), target);
+}
+
+/** umount2(2); `flags` as `MNT_DETACH | UMOUNT_NOFOLLOW`. */
+export function umount2(target: string, flags: number): void {
+  check('umount2', c.umount2(target, flags), target);
+}
+
+/** Makes a FIFO. */
+export function mkfifo(path: string, mode: number): void {
+  check('mkfifo', c.mkfifo(path, mode), path);
+}
+
+/** A close-on-exec socket in the calling thread's network namespace. */
+export function socket(domain: number, type: number, protocol: number): number {
+  return check('socket', c.socket(domain, type | O_CLOEXEC, protocol));
+}
+
+/** Connects a socket to a raw `struct sockaddr`. */
+export function connect(fd: number, address: Uint8Array): void {
+  check('connect', c.connect(fd, address, address.length));
+}
+
+/** Sends one datagram to a raw `struct sockaddr`. */
+export function sendto(fd: number, data: Uint8Array, address: Uint8Array): void {
+  check('sendto', c.sendto(fd, data, data.length, 0, address, address.length));
+}
+
+/** ioctl(2) with a buffer that the kernel reads and may write. */
+export function ioctl(fd: number, request: number, argument: Uint8Array): void {
+  check('ioctl', c.ioctl(fd, request, argument), `0x${request.toString(16)}`);
+}
+
+/** Closes a descriptor that one of these functions opened. What Node opened, Node has to close. */
+export function close(fd: number): void {
+  check('close', c.close(fd));
+}
+
+/** Asks for a pipe of `bytes` and gives the size it got; a smaller one than before is not asked for. */
+export function setPipeSize(fd: number, bytes: number): number {
+  return check('fcntl', c.fcntl(fd, F_SETPIPE_SZ, bytes), 'F_SETPIPE_SZ');
+}
+
+/** Moves up to `n` bytes from a pipe to where another descriptor stands. 0 means end of file; never waits for data. */
+export function splice(from: number, to: number, n: number): number {
+  return check('splice', retry(() => c.splice(from, null, to, null, n, SPLICE_F_NONBLOCK)));
+}
+
+/** Reads into `data` from where the descriptor stands. 0 means end of file. */
+export function read(fd: number, data: Uint8Array): number {
+  return check('read', retry(() => c.read(fd, data, data.length)));
+}
+
+/** Writes `data` where the descriptor stands, or a part of it: gives how much. */
+export function write(fd: number, data: Uint8Array): number {
+  return check('write', retry(() => c.write(fd, data, data.length)));
+}
+
+/** Reads into `data` from offset `at`. */
+export function pread(fd: number, data: Uint8Array, at: number): number {
+  return check('pread', retry(() => c.pread(fd, data, data.length, at)));
+}
+
+/** Writes `data` at offset `at`. */
+export function pwrite(fd: number, data: Uint8Array, at: number): number {
+  return check('pwrite', retry(() => c.pwrite(fd, data, data.length, at)));
+}
+
+/** Moves the descriptor to its file's end, whose offset it gives. */
+export function seekEnd(fd: number): number {
+  return check('lseek', c.lseek(fd, 0, SEEK_END));
+}
+
+/** Gives the pages of `[offset, offset + n)` back to the file system; the file keeps its size. */
+export function punchHole(fd: number, offset: number, n: number): void {
+  check('fallocate', retry(() => c.fallocate(fd, FALLOC_FL_KEEP_SIZE_PUNCH_HOLE, offset, n)));
+}
+
+/** A counter to wake a thread out of epoll with; close-on-exec, does not block. */
+export function eventfd(): number {
+  return check('eventfd', c.eventfd(0, EFD_CLOEXEC_NONBLOCK));
+}
+
+/** A new epoll descriptor. */
+export function epollCreate(): number {
+  return check('epoll_create1', c.epollCreate(EPOLL_CLOEXEC));
+}
+
+// struct epoll_event is packed on x86-64 only.
+const eventBytes = process.arch === 'x64' ? 12 : 16;
+const eventDataAt = eventBytes - 8;
+
+/** Watches `fd` (level-triggered) for `events`. */
+export function epollAdd(epoll: number, fd: number, events: number): void {
+  const event = Buffer.alloc(eventBytes);
+  event.writeUInt32LE(events, 0);
+  event.writeInt32LE(fd, eventDataAt);
+  check('epoll_ctl', c.epollCtl(epoll, EPOLL_CTL_ADD, fd, event), 'add');
+}
+
+/** Stops watching `fd`. */
+export function epollRemove(epoll: number, fd: number): void {
+  check('epoll_ctl', c.epollCtl(epoll, EPOLL_CTL_DEL, fd, null), 'del');
+}
+
+/** What epollWait saw on one descriptor. */
+export interface EpollEvent {
+  readonly fd: number;
+  readonly events: number;
+}
+
+/** Waits until something happens or `timeoutMs` is over. A signal ends the wait early, with nothing. */
+export function epollWait(epoll: number, max: number, timeoutMs: number): EpollEvent[] {
+  const buffer = Buffer.alloc(eventBytes * max);
+  const count = c.epollWait(epoll, buffer, max, timeoutMs);
+  if (count < 0 && koffi.errno() === EINTR) return [];
+  check('epoll_wait', count);
+  return Array.from({ length: count }, (_, i) => ({
+    fd: buffer.readInt32LE(i * eventBytes + eventDataAt),
+    events: buffer.readUInt32LE(i * eventBytes),
+  }));
+}
+
+/** openat2's `resolve` flags (linux/openat2.h). */
+export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_IN_ROOT = 0x10;
+
+/** Opens `path` below `dirfd` under the given rules of resolution; close-on-exec. */
+export function openat2(dirfd: number, path: string, flags: number, resolve: number): number {
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
+  how.writeBigUInt64LE(BigInt(resolve), 16);
+  return check('openat2', retry(() => c.openat2(NR_OPENAT2, dirfd, path, how, how.length)), path);
+}

@@ -1,0 +1,68 @@
+import { readdir, readFile } from 'node:fs/promises';
+
+/** One process as /proc/PID/stat tells of it. */
+interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly session: number;
+}
+
+/**
+ * Kills a process, all its descendants, and everything else in the session it leads: what a shell left in
+ * the background has another parent by then but still that session. The processes are stopped first, from
+ * the top, so that none can fork a new one behind the search. A process that is gone already is fine.
+ */
+export async function killTree(pid: number): Promise<void> {
+  const stopped = new Set<number>();
+  for (;;) {
+    const found = treeOf(pid, await processes()).filter((member) => !stopped.has(member));
+    if (found.length === 0) break;
+    for (const member of found) {
+      stopped.add(member);
+      send(member, 'SIGSTOP');
+    }
+  }
+  for (const member of stopped) send(member, 'SIGKILL');
+}
+
+/** The process, its descendants and the members of its session, as far as they are in the list. */
+export function treeOf(pid: number, all: readonly Process[]): number[] {
+  const members = new Set([pid]);
+  for (let before = 0; before !== members.size; ) {
+    before = members.size;
+    for (const process of all) {
+      if (members.has(process.parent) || process.session === pid) members.add(process.pid);
+    }
+  }
+  const alive = new Set(all.map((process) => process.pid));
+  return [...members].filter((member) => alive.has(member));
+}
+
+/** Parses /proc/PID/stat; the command's name may hold blanks and brackets, so it is cut off at its last ')'. */
+export function parseStat(text: string): Process | undefined {
+  const end = text.lastIndexOf(')');
+  const pid = Number.parseInt(text, 10);
+  const [, parent, , session] = text.slice(end + 2).split(' ').map(Number);
+  if (end < 0 || Number.isNaN(pid) || parent === undefined || session === undefined) return undefined;
+  return { pid, parent, session };
+}
+
+async function processes(): Promise<Process[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const read = pids.map(async (pid) => {
+    try {
+      return parseStat(await readFile(`/proc/${pid}/stat`, 'utf8'));
+    } catch {
+      return undefined;
+    }
+  });
+  return (await Promise.all(read)).filter((process) => process !== undefined);
+}
+
+function send(pid: number, signal: 'SIGSTOP' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended by itself in between.
+  }
+}
