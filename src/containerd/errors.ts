@@ -52,6 +52,13 @@ export function transportReason(details: string): string {
   return (cause ?? details).trim() || 'no reason given';
 }
 
+/** Why containerd could not be reached, out of what `toCodedError` made of a failed call. */
+export function reasonOf(error: unknown): string {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  if (isStatus(cause)) return transportReason(cause.details ?? '');
+  return error instanceof Error ? error.message : String(error);
+}
+
 function detailsOf(error: Status): string {
   const details = error.details ?? '';
   if (error.code === status.UNAVAILABLE) return `containerd cannot be reached: ${transportReason(details)}`;

@@ -9,7 +9,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** The lease that holds on to what the call makes. */
   readonly lease?: string;
-  /** How long the call may take; `Infinity` for no limit. 2 minutes unless the call says otherwise. */
+  /** How long the call may take; 0 for no limit. 2 minutes unless the call says otherwise. */
   readonly timeoutMs?: number;
 }
 
@@ -22,6 +22,7 @@ export interface Method<Request, Response> {
 
 // The kubelet's own limit for most calls is 2 minutes: nobody waits longer for what stands behind them.
 const DEFAULT_TIMEOUT_MS = 120_000;
+const NO_LIMIT = 0;
 
 /** Calls in one namespace over one channel; turns every failure into a CodedError. */
 export class Rpc {
@@ -68,7 +69,7 @@ export class Rpc {
       method.responseDeserialize,
       request,
       this.#metadataFor(options),
-      grpcOptions(options, Infinity),
+      grpcOptions(options, NO_LIMIT),
     );
     const onAbort = (): void => call.cancel();
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -91,7 +92,7 @@ export class Rpc {
       method.requestSerialize,
       method.responseDeserialize,
       this.#metadataFor(options),
-      grpcOptions(options, Infinity),
+      grpcOptions(options, NO_LIMIT),
     );
   }
 
@@ -105,5 +106,5 @@ export class Rpc {
 
 function grpcOptions(options: CallOptions, defaultMs: number): GrpcCallOptions {
   const timeoutMs = options.timeoutMs ?? defaultMs;
-  return timeoutMs === Infinity ? {} : { deadline: Date.now() + timeoutMs };
+  return timeoutMs === NO_LIMIT ? {} : { deadline: Date.now() + timeoutMs };
 }

@@ -141,7 +141,7 @@ export class Tasks {
   /** Answers when the process has ended, at once when it already has. Without a limit in time. */
   async wait(containerId: string, execId = '', options?: CallOptions): Promise<Exit> {
     const what = `wait for ${nameOf(containerId, execId)}`;
-    const limits = { timeoutMs: Infinity, ...options };
+    const limits = { timeoutMs: 0, ...options };
     const { exitStatus, exitedAt } = await this.#rpc.unary(
       this.#methods.Wait,
       { containerId, execId },
