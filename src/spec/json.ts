@@ -1,0 +1,37 @@
+import type { Int64 } from './oci.ts';
+
+/**
+ * JSON with whole 64-bit integers. A spec carries memory limits and seccomp arguments past 2^53, which
+ * JSON.stringify would round up past the int64 range, and then runc refuses the whole spec.
+ */
+export function encodeJson(value: unknown): string {
+  if (typeof value === 'bigint') return value.toString();
+  if (Array.isArray(value)) return `[${value.map((item) => encodeJson(item ?? null)).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const members = Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .map(([name, member]) => `${JSON.stringify(name)}:${encodeJson(member)}`);
+    return `{${members.join(',')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+// Either a whole string literal, skipped over, or an integer of 16 digits and more standing alone.
+const literal = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/gu;
+const mark = '\u0000int:';
+
+/** Parses JSON; integers that a double can't hold come out as bigints. Throws SyntaxError as JSON.parse does. */
+export function decodeJson(text: string): unknown {
+  const marked = text.replace(literal, (token) =>
+    token.startsWith('"') ? token : JSON.stringify(mark + token),
+  );
+  return JSON.parse(marked, (_name, value: unknown) =>
+    typeof value === 'string' && value.startsWith(mark) ? toInt64(value.slice(mark.length)) : value,
+  );
+}
+
+/** An int64 as gRPC gives it (a decimal string) as a number, or as a bigint where a double can't hold it. */
+export function toInt64(decimal: string): Int64 {
+  const number = Number(decimal);
+  return Number.isSafeInteger(number) ? number : BigInt(decimal);
+}

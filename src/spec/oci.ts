@@ -1,0 +1,154 @@
+/**
+ * The part of the OCI runtime specification (config.md, config-linux.md) that podwright writes.
+ * Field names are the specification's own, because the object is stored and run as JSON.
+ */
+
+/** The version of the specification that is written; runc 1.1 and later run it. */
+export const ociVersion = '1.2.0';
+
+/** An integer of up to 64 bits: a number where a double holds it exactly, a bigint beyond. */
+export type Int64 = number | bigint;
+
+export interface OciSpec {
+  readonly ociVersion: string;
+  readonly process: OciProcess;
+  readonly root: { readonly path: string; readonly readonly?: boolean };
+  readonly hostname?: string;
+  readonly mounts: readonly OciMount[];
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly linux: OciLinux;
+}
+
+/** config.md "Process"; also what containerd's Exec takes. */
+export interface OciProcess {
+  readonly terminal?: boolean;
+  readonly user: OciUser;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly capabilities?: OciCapabilities;
+  readonly rlimits?: readonly { readonly type: string; readonly hard: Int64; readonly soft: Int64 }[];
+  readonly noNewPrivileges?: boolean;
+  readonly apparmorProfile?: string;
+  readonly oomScoreAdj?: number;
+  readonly selinuxLabel?: string;
+}
+
+export interface OciUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly additionalGids?: readonly number[];
+}
+
+export interface OciCapabilities {
+  readonly bounding: readonly string[];
+  readonly effective: readonly string[];
+  readonly permitted: readonly string[];
+  readonly inheritable?: readonly string[];
+  readonly ambient?: readonly string[];
+}
+
+export interface OciMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
+}
+
+export interface OciIdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
+}
+
+export interface OciLinux {
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
+  readonly sysctl?: Readonly<Record<string, string>>;
+  readonly resources: OciResources;
+  readonly cgroupsPath: string;
+  readonly namespaces: readonly OciNamespace[];
+  readonly devices?: readonly OciDevice[];
+  readonly seccomp?: OciSeccomp;
+  readonly rootfsPropagation?: OciPropagation;
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+  readonly mountLabel?: string;
+}
+
+export type OciPropagation = 'rprivate' | 'rslave' | 'rshared';
+
+export type OciNamespaceType = 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'user' | 'cgroup';
+
+/** A namespace to be made, or with `path` one to be joined. One that is absent is the host's. */
+export interface OciNamespace {
+  readonly type: OciNamespaceType;
+  readonly path?: string;
+}
+
+export interface OciDevice {
+  readonly path: string;
+  readonly type: 'c' | 'b' | 'p';
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export interface OciDeviceRule {
+  readonly allow: boolean;
+  readonly type?: 'a' | 'c' | 'b' | 'p';
+  readonly major?: number;
+  readonly minor?: number;
+  readonly access: string;
+}
+
+/** config-linux.md "Control groups"; also what containerd's task Update takes. */
+export interface OciResources {
+  readonly devices?: readonly OciDeviceRule[];
+  readonly memory?: { readonly limit?: Int64; readonly swap?: Int64 };
+  readonly cpu?: OciCpu;
+  readonly hugepageLimits?: readonly OciHugepageLimit[];
+  readonly unified?: Readonly<Record<string, string>>;
+}
+
+export interface OciCpu {
+  readonly shares?: Int64;
+  readonly quota?: Int64;
+  readonly period?: Int64;
+  readonly cpus?: string;
+  readonly mems?: string;
+}
+
+export interface OciHugepageLimit {
+  readonly pageSize: string;
+  readonly limit: Int64;
+}
+
+/** config-linux.md "Seccomp". */
+export interface OciSeccomp {
+  readonly defaultAction: string;
+  readonly defaultErrnoRet?: number;
+  readonly architectures?: readonly string[];
+  readonly flags?: readonly string[];
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
+  readonly syscalls: readonly OciSyscallRule[];
+}
+
+export interface OciSyscallRule {
+  readonly names: readonly string[];
+  readonly action: string;
+  readonly errnoRet?: number;
+  readonly args?: readonly OciSyscallArg[];
+}
+
+export interface OciSyscallArg {
+  readonly index: number;
+  readonly value: Int64;
+  readonly valueTwo?: Int64;
+  readonly op: string;
+}
