@@ -1,0 +1,187 @@
+import path from 'node:path';
+
+import { CodedError, invalidField } from '../lib/errors.ts';
+import type { IDMapping__Output } from '../types/cri/runtime/v1/IDMapping.ts';
+import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
+import { findMount, type MountInfo } from './mount-table.ts';
+import { toOciIdMapping } from './namespaces.ts';
+import type { OciMount, OciPropagation } from './oci.ts';
+
+/** A CRI mount whose source is known: the host path with its symlinks followed, or an image volume's folder. */
+export interface ResolvedMount {
+  readonly mount: Mount__Output;
+  readonly source: string;
+}
+
+/** The sandbox's files that a container sees where no CRI mount of its own covers the path. */
+export interface SandboxFiles {
+  readonly hosts?: string;
+  readonly hostname?: string;
+  readonly resolvConf?: string;
+  /** The directory to mount as /dev/shm: the Pod's, or the host's own in the host's IPC namespace. */
+  readonly shm?: string;
+}
+
+/** A directory of its own for a VOLUME of the image. */
+export interface ImageVolume {
+  readonly containerPath: string;
+  readonly source: string;
+}
+
+export interface MountInput {
+  readonly defaults: readonly OciMount[];
+  readonly files: SandboxFiles;
+  readonly imageVolumes: readonly ImageVolume[];
+  readonly mounts: readonly ResolvedMount[];
+  readonly readonlyRootfs: boolean;
+  readonly rroSupported: boolean;
+  /** The host's mount table; may be empty where `needsMountInfo` says no. */
+  readonly mountInfo: readonly MountInfo[];
+  readonly idMappings?: { readonly uids: readonly IDMapping__Output[]; readonly gids: readonly IDMapping__Output[] };
+}
+
+export interface MountSection {
+  readonly mounts: readonly OciMount[];
+  readonly rootfsPropagation?: OciPropagation;
+}
+
+const allowedOptions: readonly string[] = ['noexec', 'nodev', 'nosuid'];
+
+/**
+ * All mounts of a container: the defaults, then image volumes, sandbox files and CRI mounts by the depth of
+ * their path, so that none hides another. A path mounted twice is the CRI's before the image's, the image's
+ * before a default, and of two CRI mounts the last. Errors: invalidArgument; kind unknown with the prefix
+ * `RROUnsupported`, by which the kubelet knows it.
+ */
+export function buildMounts(input: MountInput): MountSection {
+  const byPath = new Map<string, OciMount>();
+  const own = [...imageVolumeMounts(input), ...sandboxFileMounts(input), ...input.mounts.map((m) => criMount(m, input))];
+  for (const mount of own) {
+    byPath.delete(mount.destination);
+    byPath.set(mount.destination, mount);
+  }
+  const defaults = input.defaults.filter(({ destination }) => !isCovered(destination, byPath));
+  const sorted = [...byPath.values()].toSorted((a, b) => depth(a.destination) - depth(b.destination));
+  const rootfsPropagation = strongestPropagation(input.mounts);
+  return { mounts: [...defaults, ...sorted], ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }) };
+}
+
+/** Whether any mount propagates, so that the host's mount table has to be read for `buildMounts`. */
+export function needsMountInfo(mounts: readonly Mount__Output[]): boolean {
+  return mounts.some(({ propagation }) => propagation !== 'PROPAGATION_PRIVATE');
+}
+
+/** invalidArgument for what no host could mount: its options, and what recursive_read_only needs beside it. */
+export function checkMountOptions(mount: Mount__Output): void {
+  const unknown = mount.mountOptions.find((option) => !allowedOptions.includes(option));
+  if (unknown !== undefined) {
+    throw invalidField(`mount_options of the mount at ${mount.containerPath}`, unknown, `known are ${allowedOptions.join(', ')}`);
+  }
+  if (!mount.recursiveReadOnly) return;
+  const field = `recursive_read_only of the mount at ${mount.containerPath}`;
+  if (!mount.readonly) throw invalidField(field, true, 'it needs readonly too');
+  if (mount.propagation !== 'PROPAGATION_PRIVATE') {
+    throw invalidField(field, true, `it needs private propagation, not ${mount.propagation}`);
+  }
+}
+
+/** Covered: mounted over at the same path, or under a /dev that is given whole (its nodes are then the host's). */
+function isCovered(destination: string, byPath: ReadonlyMap<string, OciMount>): boolean {
+  return byPath.has(destination) || (byPath.has('/dev') && destination.startsWith('/dev/'));
+}
+
+function depth(destination: string): number {
+  return destination === '/' ? 0 : destination.split('/').length;
+}
+
+function imageVolumeMounts(input: MountInput): OciMount[] {
+  return input.imageVolumes.map(({ containerPath, source }) => ({
+    destination: path.posix.resolve('/', containerPath),
+    type: 'bind',
+    source,
+    options: ['rbind', 'rprivate', 'rw'],
+  }));
+}
+
+/** Read-only with the root file system: a container that may write nowhere shall not write to /etc/hosts either. */
+function sandboxFileMounts(input: MountInput): OciMount[] {
+  const { files, readonlyRootfs } = input;
+  const access = readonlyRootfs ? 'ro' : 'rw';
+  const texts: [string, string | undefined][] = [
+    ['/etc/hostname', files.hostname],
+    ['/etc/hosts', files.hosts],
+    ['/etc/resolv.conf', files.resolvConf],
+  ];
+  const mounts: OciMount[] = texts.flatMap(([destination, source]) =>
+    source === undefined
+      ? []
+      : [{ destination, type: 'bind', source, options: ['rbind', 'rprivate', access], ...idMapped(input.idMappings) }],
+  );
+  if (files.shm === undefined) return mounts;
+  // Not id-mapped: tmpfs learnt that in 6.3 only, and the directory is empty and open to all anyway. The flags
+  // are those it is mounted with, which a remount by runc would drop if they weren't repeated.
+  const options = ['rbind', 'rprivate', 'rw', 'nosuid', 'noexec', 'nodev'];
+  return [...mounts, { destination: '/dev/shm', type: 'bind', source: files.shm, options }];
+}
+
+function criMount({ mount, source }: ResolvedMount, input: MountInput): OciMount {
+  checkMountOptions(mount);
+  return {
+    destination: path.posix.resolve('/', mount.containerPath),
+    type: 'bind',
+    source,
+    options: [
+      'rbind',
+      propagationOf(mount, source, input.mountInfo),
+      accessOf(mount, input.rroSupported),
+      ...mount.mountOptions,
+    ],
+    ...idMapped({ uids: mount.uidMappings, gids: mount.gidMappings }),
+  };
+}
+
+/** CRI MountPropagation; a mount that shall propagate has to come from one that does on the host. */
+function propagationOf(mount: Mount__Output, source: string, table: readonly MountInfo[]): OciPropagation {
+  const wanted = mount.propagation;
+  switch (wanted) {
+    case 'PROPAGATION_PRIVATE':
+      return 'rprivate';
+    case 'PROPAGATION_HOST_TO_CONTAINER':
+      requireTag(source, table, ['shared:', 'master:'], 'shared or slave');
+      return 'rslave';
+    case 'PROPAGATION_BIDIRECTIONAL':
+      requireTag(source, table, ['shared:'], 'shared');
+      return 'rshared';
+  }
+  throw invalidField(`propagation of the mount at ${mount.containerPath}`, wanted, 'no such propagation');
+}
+
+function requireTag(source: string, table: readonly MountInfo[], prefixes: readonly string[], what: string): void {
+  const found = findMount(table, source);
+  const holds = found?.tags.some((tag) => prefixes.some((prefix) => tag.startsWith(prefix))) ?? false;
+  if (holds) return;
+  const where = found === undefined ? 'on no known mount' : `on the mount "${found.mountPoint}"`;
+  throw new CodedError('invalidArgument', `host_path "${source}" is ${where}, which is not a ${what} mount`);
+}
+
+/** CRI readonly and recursive_read_only; `rro` needs a kernel and an OCI runtime that know it. */
+function accessOf(mount: Mount__Output, rroSupported: boolean): 'rw' | 'ro' | 'rro' {
+  if (!mount.recursiveReadOnly) return mount.readonly ? 'ro' : 'rw';
+  if (rroSupported) return 'rro';
+  throw new CodedError(
+    'unknown',
+    `RROUnsupported: the mount at ${mount.containerPath} is recursive_read_only, which the kernel or the OCI runtime lacks`,
+  );
+}
+
+function idMapped(maps: MountInput['idMappings']): Pick<OciMount, 'uidMappings' | 'gidMappings'> {
+  if (maps === undefined || (maps.uids.length === 0 && maps.gids.length === 0)) return {};
+  return { uidMappings: maps.uids.map(toOciIdMapping), gidMappings: maps.gids.map(toOciIdMapping) };
+}
+
+/** The root has to propagate as far as its mounts do, or nothing would reach them. */
+function strongestPropagation(mounts: readonly ResolvedMount[]): OciPropagation | undefined {
+  const all = new Set(mounts.map(({ mount }) => mount.propagation));
+  if (all.has('PROPAGATION_BIDIRECTIONAL')) return 'rshared';
+  return all.has('PROPAGATION_HOST_TO_CONTAINER') ? 'rslave' : undefined;
+}

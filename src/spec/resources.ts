@@ -1,0 +1,120 @@
+import { invalidField } from '../lib/errors.ts';
+import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/LinuxContainerResources.ts';
+import type { HostFacts } from './host-facts.ts';
+import { toInt64 } from './json.ts';
+import type { Int64, OciCpu, OciHugepageLimit, OciResources } from './oci.ts';
+
+type ResourceFacts = Pick<HostFacts, 'cgroupVersion' | 'swapController' | 'hugetlbSizes'>;
+
+/**
+ * The resources that result when a CRI message is laid over what holds (`{}` at creation). CRI semantics: zero
+ * and empty leave a value as it is, so a cpuset-only update keeps the rest; `unified` and huge pages merge by
+ * key, where a later value (`max`, `0`) may clear an earlier one. `unified` means nothing to cgroup v1.
+ */
+export function mergeResources(
+  base: OciResources,
+  given: LinuxContainerResources__Output | null,
+  host: ResourceFacts,
+): OciResources {
+  if (given === null) return base;
+  const cpu = mergeCpu(base.cpu ?? {}, given);
+  const memory = mergeMemory(base.memory ?? {}, given, host.swapController);
+  const hugepageLimits = mergeHugepages(base.hugepageLimits ?? [], given, host.hugetlbSizes);
+  const unified = host.cgroupVersion === 2 ? { ...base.unified, ...given.unified } : {};
+  return {
+    ...(base.devices === undefined ? {} : { devices: base.devices }),
+    ...(isEmpty(memory) ? {} : { memory }),
+    ...(isEmpty(cpu) ? {} : { cpu }),
+    ...(hugepageLimits.length === 0 ? {} : { hugepageLimits }),
+    ...(isEmpty(unified) ? {} : { unified }),
+  };
+}
+
+/** What a task update may carry: all but the devices, whose rules are fixed at creation. */
+export function toTaskResources(resources: OciResources): OciResources {
+  const { devices: _devices, ...rest } = resources;
+  return rest;
+}
+
+/**
+ * The resources as ContainerStatus reports them after an update: what was asked before with what is asked now laid
+ * over it, by the same rules. The kubelet's resize waits until it reads its own values back.
+ */
+export function mergeCriResources(
+  base: LinuxContainerResources__Output | null,
+  given: LinuxContainerResources__Output,
+): LinuxContainerResources__Output {
+  if (base === null) return given;
+  const bySize = new Map([...base.hugepageLimits, ...given.hugepageLimits].map((entry) => [entry.pageSize, entry]));
+  return {
+    cpuPeriod: later(base.cpuPeriod, given.cpuPeriod),
+    cpuQuota: later(base.cpuQuota, given.cpuQuota),
+    cpuShares: later(base.cpuShares, given.cpuShares),
+    memoryLimitInBytes: later(base.memoryLimitInBytes, given.memoryLimitInBytes),
+    oomScoreAdj: later(base.oomScoreAdj, given.oomScoreAdj),
+    cpusetCpus: later(base.cpusetCpus, given.cpusetCpus),
+    cpusetMems: later(base.cpusetMems, given.cpusetMems),
+    hugepageLimits: [...bySize.values()],
+    unified: { ...base.unified, ...given.unified },
+    memorySwapLimitInBytes: later(base.memorySwapLimitInBytes, given.memorySwapLimitInBytes),
+  };
+}
+
+function later(base: string, given: string): string {
+  return given === '0' || given === '' ? base : given;
+}
+
+function mergeCpu(base: OciCpu, given: LinuxContainerResources__Output): OciCpu {
+  return {
+    ...base,
+    ...unlessZero('shares', given.cpuShares),
+    ...unlessZero('quota', given.cpuQuota),
+    ...unlessZero('period', given.cpuPeriod),
+    ...(given.cpusetCpus === '' ? {} : { cpus: given.cpusetCpus }),
+    ...(given.cpusetMems === '' ? {} : { mems: given.cpusetMems }),
+  };
+}
+
+/**
+ * OCI `swap` is memory plus swap. Without a word about swap a limit allows none (swap = limit), or a Pod would
+ * swap where Kubernetes promises that it doesn't; swap that an earlier message allowed stays while it suits.
+ */
+function mergeMemory(
+  base: { readonly limit?: Int64; readonly swap?: Int64 },
+  given: LinuxContainerResources__Output,
+  hasSwap: boolean,
+): { readonly limit?: Int64; readonly swap?: Int64 } {
+  const limited = { ...base, ...unlessZero('limit', given.memoryLimitInBytes) };
+  if (!hasSwap) return limited.limit === undefined ? {} : { limit: limited.limit };
+  if (given.memorySwapLimitInBytes !== '0') return { ...limited, ...unlessZero('swap', given.memorySwapLimitInBytes) };
+  if (given.memoryLimitInBytes === '0' || limited.limit === undefined) return limited;
+  const allowsSwap = base.swap !== undefined && base.limit !== undefined && base.swap > base.limit;
+  return allowsSwap && base.swap >= limited.limit ? limited : { ...limited, swap: limited.limit };
+}
+
+/** The kubelet lists every page size with zero; sizes that the host's controller lacks are passed over. */
+function mergeHugepages(
+  base: readonly OciHugepageLimit[],
+  given: LinuxContainerResources__Output,
+  sizes: readonly string[],
+): OciHugepageLimit[] {
+  const bySize = new Map(base.map((entry) => [entry.pageSize, entry]));
+  for (const { pageSize, limit } of given.hugepageLimits) {
+    if (sizes.includes(pageSize)) bySize.set(pageSize, { pageSize, limit: readInt64('hugepage_limits', limit) });
+  }
+  return [...bySize.values()];
+}
+
+function unlessZero<Name extends string>(name: Name, decimal: string): { readonly [N in Name]?: Int64 } {
+  const value = readInt64(name, decimal);
+  return (value === 0 ? {} : { [name]: value }) as { readonly [N in Name]?: Int64 };
+}
+
+function readInt64(field: string, decimal: string): Int64 {
+  if (!/^-?\d{1,20}$/u.test(decimal)) throw invalidField(field, decimal, 'no integer');
+  return toInt64(decimal);
+}
+
+function isEmpty(value: object): boolean {
+  return Object.keys(value).length === 0;
+}
