@@ -1,0 +1,114 @@
+import path from 'node:path';
+
+import { CodedError, invalidField } from '../lib/errors.ts';
+import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
+import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
+import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandboxConfig.ts';
+import { buildCapabilities } from './capabilities.ts';
+import { resolvConfText } from './dns.ts';
+import { checkMountOptions } from './mounts.ts';
+import { chooseSeccomp } from './seccomp.ts';
+import { stopSignalNumber } from './signals.ts';
+import { checkSysctls } from './sysctls.ts';
+import { resolveUser } from './user.ts';
+import { checkContainerNamespaces, checkSandboxNamespaces } from './validate-namespaces.ts';
+
+// The kernel's limit on a host name (__NEW_UTS_LEN).
+const maxHostname = 64;
+
+/**
+ * Refuses a PodSandboxConfig that can't be made, before anything is (invalidArgument naming field and value).
+ * Answers the config, known to be there.
+ */
+export function validateSandboxConfig(config: PodSandboxConfig__Output | null): PodSandboxConfig__Output {
+  if (config === null) throw missing('config');
+  if (config.metadata === null) throw missing('config.metadata');
+  requireText('config.metadata.name', config.metadata.name);
+  requireText('config.metadata.namespace', config.metadata.namespace);
+  requireText('config.metadata.uid', config.metadata.uid);
+  if (Buffer.byteLength(config.hostname) > maxHostname) {
+    throw invalidField('config.hostname', config.hostname, `a host name has at most ${maxHostname} bytes`);
+  }
+  if (/[\0\s/]/u.test(config.hostname)) throw invalidField('config.hostname', config.hostname, 'not a host name');
+  if (config.logDirectory !== '') requireAbsolute('config.log_directory', config.logDirectory);
+  for (const { containerPort, hostPort } of config.portMappings) {
+    requirePort('config.port_mappings.container_port', containerPort);
+    requirePort('config.port_mappings.host_port', hostPort);
+  }
+  if (config.dnsConfig !== null) resolvConfText(config.dnsConfig);
+  checkSandboxSecurity(config);
+  checkSysctls(config);
+  return config;
+}
+
+/** As `validateSandboxConfig`, for a container to be made in a sandbox of the given config. */
+export function validateContainerConfig(
+  config: ContainerConfig__Output | null,
+  sandboxConfig: PodSandboxConfig__Output,
+): ContainerConfig__Output {
+  if (config === null) throw missing('config');
+  if (config.metadata === null) throw missing('config.metadata');
+  requireText('config.metadata.name', config.metadata.name);
+  if (config.image === null) throw missing('config.image');
+  requireText('config.image.image', config.image.image);
+  for (const { key } of config.envs) {
+    if (key === '' || /[=\0]/u.test(key)) throw invalidField('config.envs.key', key, 'not a name of a variable');
+  }
+  for (const mount of config.mounts) checkMount(mount);
+  for (const { containerPath, hostPath } of config.devices) {
+    requireAbsolute('config.devices.host_path', hostPath);
+    if (containerPath !== '') requireAbsolute('config.devices.container_path', containerPath);
+  }
+  stopSignalNumber(config.stopSignal, '');
+  checkContainerSecurity(config, sandboxConfig);
+  return config;
+}
+
+function checkSandboxSecurity(config: PodSandboxConfig__Output): void {
+  const context = config.linux?.securityContext ?? null;
+  if (context === null) return;
+  checkSandboxNamespaces(context.namespaceOptions);
+  // The pause container's user; it is resolved in full when that is made, beside the answer to this request.
+  resolveUser(context, '', {});
+  chooseSeccomp(context);
+}
+
+function checkContainerSecurity(config: ContainerConfig__Output, sandboxConfig: PodSandboxConfig__Output): void {
+  const context = config.linux?.securityContext ?? null;
+  const sandbox = sandboxConfig.linux?.securityContext ?? null;
+  checkContainerNamespaces(context?.namespaceOptions ?? null, sandbox?.namespaceOptions ?? null);
+  if (context === null) return;
+  if (context.privileged && sandbox?.privileged !== true) {
+    throw invalidField('config.linux.security_context.privileged', true, 'the pod sandbox is not privileged');
+  }
+  if (context.runAsGroup !== null && context.runAsUser === null && context.runAsUsername === '') {
+    throw invalidField('run_as_group', context.runAsGroup.value, 'a group needs run_as_user or run_as_username');
+  }
+  buildCapabilities(context.capabilities, false, []);
+  chooseSeccomp(context);
+}
+
+function checkMount(mount: Mount__Output): void {
+  requireAbsolute('config.mounts.container_path', mount.containerPath);
+  if (mount.image === null) requireAbsolute('config.mounts.host_path', mount.hostPath);
+  else if (mount.hostPath !== '') {
+    throw invalidField('config.mounts.host_path', mount.hostPath, 'an image volume has no host path');
+  }
+  checkMountOptions(mount);
+}
+
+function requireText(field: string, value: string): void {
+  if (value === '') throw invalidField(field, value, 'it must not be empty');
+}
+
+function requireAbsolute(field: string, value: string): void {
+  if (!path.posix.isAbsolute(value) || value.includes('\0')) throw invalidField(field, value, 'not an absolute path');
+}
+
+function requirePort(field: string, value: number): void {
+  if (value < 0 || value > 65_535) throw invalidField(field, value, 'a port is from 0 to 65535');
+}
+
+function missing(field: string): CodedError {
+  return new CodedError('invalidArgument', `${field} is missing`);
+}
