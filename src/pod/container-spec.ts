@@ -1,0 +1,152 @@
+import { mkdir, readFile, realpath } from 'node:fs/promises';
+import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
+import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
+import { CodedError, errnoOf, invalidField, messageOf } from '../lib/errors.ts';
+import { buildContainerSpec, type ContainerSpecInput } from '../spec/container-spec.ts';
+import type { ResolvedDevice } from '../spec/devices.ts';
+import { needsMountInfo, type ResolvedMount } from '../spec/mounts.ts';
+import type { SandboxNamespaces } from '../spec/namespaces.ts';
+import type { OciSpec } from '../spec/oci.ts';
+import { seccompFile } from '../spec/seccomp.ts';
+import { stopSignalNumber } from '../spec/signals.ts';
+import { cgroupsPathOf } from './cgroups.ts';
+import type { Parts } from './parts.ts';
+import type { ImageFacts } from './ports.ts';
+import type { Runtime } from './runtimes.ts';
+import { hostnameOf, sandboxFiles } from './sandbox-files.ts';
+import type { Sandbox } from './sandbox.ts';
+
+export type SpecParts = Pick<Parts, 'folders' | 'host' | 'kernel' | 'namespace' | 'images' | 'containers' | 'pauses'>;
+
+export interface BuiltSpec {
+  readonly spec: OciSpec;
+  readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
+  readonly stopSignal: number;
+  /** How the snapshotter is to shift owners for a Pod in a user namespace. */
+  readonly snapshotLabels: Readonly<Record<string, string>>;
+}
+
+/**
+ * Looks up on the host and in the image what a container's spec depends on, and builds it. INVALID_ARGUMENT
+ * for what the config asks wrongly, with the field and value.
+ */
+export async function containerSpec(
+  parts: SpecParts,
+  of: {
+    readonly id: string;
+    readonly sandbox: Sandbox;
+    readonly config: ContainerConfig__Output;
+    readonly image: ImageFacts;
+    readonly runtime: Runtime;
+  },
+): Promise<BuiltSpec> {
+  const { sandbox, config, image, runtime } = of;
+  const context = config.linux?.securityContext ?? null;
+  const [userFiles, mounts, devices, seccompProfile] = await Promise.all([
+    parts.images.userFiles(image),
+    Promise.all(config.mounts.map((mount) => resolveMount(mount))),
+    Promise.all(config.devices.map((device) => resolveDevice(parts, device))),
+    readProfile(seccompFile(context)),
+  ]);
+  const targetPidPath = targetPid(parts, sandbox, config);
+  const input: ContainerSpecInput = {
+    sandboxId: sandbox.id,
+    sandboxConfig: sandbox.config,
+    config,
+    hostname: hostnameOf(sandbox, parts.kernel),
+    imageName: image.repoTags[0] ?? image.repoDigests[0] ?? image.id,
+    image: image.config,
+    userFiles,
+    namespaces: namespacesOf(parts, sandbox, config),
+    cgroupsPath: cgroupsPathOf(of.id, sandbox, runtime, parts.namespace),
+    files: sandboxFiles(sandbox, parts.folders),
+    mounts,
+    devices,
+    host: parts.host,
+    ...(needsMountInfo(config.mounts) && { mountInfo: await parts.kernel.mountTable() }),
+    ...(context?.privileged && { hostDevices: await parts.kernel.hostDevices() }),
+    ...(seccompProfile !== undefined && { seccompProfile }),
+    ...(targetPidPath !== undefined && { targetPidPath }),
+    ...(parts.host.apparmorEnabled && { apparmorProfiles: await parts.kernel.apparmorProfiles() }),
+  };
+  const spec = buildContainerSpec(input);
+  const { uid, gid, additionalGids } = spec.process.user;
+  return {
+    spec,
+    user: { uid, gid, supplementalGroups: additionalGids ?? [gid] },
+    stopSignal: stopSignalNumber(config.stopSignal, image.config.stopSignal),
+    snapshotLabels: idMapLabels(spec),
+  };
+}
+
+/** The sandbox's namespaces, and the pause container's PID namespace where this container is to share it. */
+function namespacesOf(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__Output): SandboxNamespaces {
+  const { namespaces } = sandbox.record;
+  const pid = config.linux?.securityContext?.namespaceOptions?.pid ?? 'POD';
+  if (pid !== 'POD') return namespaces;
+  const pause = parts.pauses.pid(sandbox.id);
+  if (pause === 0) {
+    throw new CodedError('unavailable', `the pause container of pod sandbox "${sandbox.id}", whose PID namespace is to be shared, is being made again; try again`);
+  }
+  return { ...namespaces, pid: `/proc/${pause}/ns/pid` };
+}
+
+/** For pid TARGET: the PID namespace of another container, which has to run and be of the same Pod. */
+function targetPid(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__Output): string | undefined {
+  const options = config.linux?.securityContext?.namespaceOptions;
+  if (options?.pid !== 'TARGET') return undefined;
+  const target = parts.containers.find(options.targetId);
+  const field = 'linux.security_context.namespace_options.target_id';
+  if (target === undefined) throw invalidField(field, options.targetId, 'no such container');
+  if (target.sandboxId !== sandbox.id) throw invalidField(field, options.targetId, 'that container is of another pod sandbox');
+  if (target.state !== 'CONTAINER_RUNNING') throw invalidField(field, options.targetId, `that container is ${target.state}, not running`);
+  return `/proc/${target.status.pid}/ns/pid`;
+}
+
+/**
+ * A host path with its symlinks followed. One that is missing becomes a folder: the proto wants an error,
+ * but hostPath volumes without a type have come to depend on it, with every runtime.
+ */
+async function resolveMount(mount: Mount__Output): Promise<ResolvedMount> {
+  if (mount.image !== null && mount.image.image !== '') {
+    throw new CodedError('unimplemented', `mounts.image is "${mount.image.image}": image volumes are not supported by this version of podwright`);
+  }
+  try {
+    await mkdir(mount.hostPath, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    });
+    return { mount, source: await realpath(mount.hostPath) };
+  } catch (error) {
+    throw new CodedError('invalidArgument', `mounts.host_path is "${mount.hostPath}": ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function resolveDevice(parts: SpecParts, device: ResolvedDevice['device']): Promise<ResolvedDevice> {
+  try {
+    const source = await realpath(device.hostPath);
+    const nodes = await parts.kernel.devicesAt(source);
+    if (nodes.length === 0) throw new Error('neither a device nor a folder of devices');
+    return { device, source, nodes };
+  } catch (error) {
+    throw new CodedError('invalidArgument', `devices.host_path is "${device.hostPath}": ${messageOf(error)}`, { cause: error });
+  }
+}
+
+async function readProfile(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new CodedError('invalidArgument', `read seccomp profile "${file}": ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** overlayfs of containerd 2 shifts owners by these labels, one range each, as `containerID:hostID:size`. */
+function idMapLabels(spec: OciSpec): Record<string, string> {
+  const labels: Record<string, string> = {};
+  const [uid] = spec.linux.uidMappings ?? [];
+  const [gid] = spec.linux.gidMappings ?? [];
+  if (uid !== undefined) labels['containerd.io/snapshot/uidmapping'] = `${uid.containerID}:${uid.hostID}:${uid.size}`;
+  if (gid !== undefined) labels['containerd.io/snapshot/gidmapping'] = `${gid.containerID}:${gid.hostID}:${gid.size}`;
+  return labels;
+}

@@ -1,0 +1,132 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
+import { CodedError, wrapError } from '../lib/errors.ts';
+import { Undo } from '../lib/undo.ts';
+import { validateContainerConfig } from '../spec/validate.ts';
+import { jsonAny, specTypeUrl } from './anys.ts';
+import { containerExtension } from './container-records.ts';
+import { containerSpec } from './container-spec.ts';
+import { Container, containerName, createdStatus, type ContainerRecord } from './container.ts';
+import { containerExtensionName, containerLabels } from './cri-labels.ts';
+import { newId } from './ids.ts';
+import { toJson } from './json.ts';
+import { sandboxLease } from './leases.ts';
+import { missingIsFine } from './missing.ts';
+import type { Parts } from './parts.ts';
+import type { ImageFacts } from './ports.ts';
+import type { Sandbox } from './sandbox.ts';
+
+export type CreateParts = Pick<
+  Parts,
+  | 'log'
+  | 'clock'
+  | 'folders'
+  | 'host'
+  | 'kernel'
+  | 'namespace'
+  | 'containerd'
+  | 'images'
+  | 'runtimes'
+  | 'containers'
+  | 'containerNames'
+  | 'pauses'
+  | 'events'
+>;
+
+/**
+ * Prepares a container in a ready sandbox without running anything (CRI CreateContainer). Resolves to its
+ * id; leaves nothing behind when it fails. NOT_FOUND for an image that is not there.
+ */
+export async function createContainer(
+  parts: CreateParts,
+  sandbox: Sandbox,
+  request: { readonly config: ContainerConfig__Output | null },
+  signal?: AbortSignal,
+): Promise<string> {
+  if (!sandbox.isReady) {
+    throw new CodedError('failedPrecondition', `pod sandbox "${sandbox.id}" is not ready: a container cannot be created in it`);
+  }
+  const config = validateContainerConfig(request.config, sandbox.config);
+  const name = containerName(config, sandbox.name);
+  return await parts.containerNames.run(name, toJson(config), newId(), signal, async (id) => {
+    const undo = new Undo(parts.log.child({ containerId: id }));
+    try {
+      await create(parts, sandbox, config, id, name, undo);
+    } catch (error) {
+      await undo.unwind();
+      throw wrapError(`create container "${config.metadata?.name}" in pod sandbox "${sandbox.id}"`, error);
+    }
+  });
+}
+
+async function create(
+  parts: CreateParts,
+  sandbox: Sandbox,
+  config: ContainerConfig__Output,
+  id: string,
+  name: string,
+  undo: Undo,
+): Promise<void> {
+  const image = findImage(parts, config);
+  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
+  const built = await containerSpec(parts, { id, sandbox, config, image, runtime });
+  const record: ContainerRecord = {
+    version: 1,
+    id,
+    name,
+    sandboxId: sandbox.id,
+    config,
+    imageId: image.id,
+    imageRef: image.repoDigests[0] ?? image.id,
+    imageName: image.repoTags[0] ?? image.repoDigests[0] ?? image.id,
+    createdAtNs: parts.clock.nowNs().toString(),
+    logPath: logPath(sandbox, config),
+    stopSignal: built.stopSignal,
+    user: built.user,
+    snapshotter: runtime.snapshotter,
+  };
+  const container = new Container(record, createdStatus(config.linux?.resources ?? null));
+  container.process = built.spec.process;
+  const { containerd } = parts;
+  const call = { lease: sandboxLease(sandbox.id) };
+  undo.push('remove the container record', () => missingIsFine(containerd.containers.delete(id)));
+  undo.push('remove the snapshot', () => missingIsFine(containerd.snapshots(runtime.snapshotter).remove(id)));
+  const outcomes = await Promise.allSettled([
+    containerd.snapshots(runtime.snapshotter).prepare(id, image.chainId, built.snapshotLabels, call),
+    containerd.containers.create(
+      {
+        id,
+        labels: containerLabels(config),
+        image: record.imageName,
+        runtime: { name: runtime.type, ...(runtime.options && { options: runtime.options }) },
+        spec: jsonAny(specTypeUrl, built.spec),
+        snapshotter: runtime.snapshotter,
+        snapshotKey: id,
+        extensions: { [containerExtensionName]: containerExtension(record) },
+        sandboxId: sandbox.id,
+      },
+      call,
+    ),
+    mkdir(parts.folders.containerState(id), { recursive: true, mode: 0o700 }),
+  ]);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  parts.containers.add(container);
+  const atNs = BigInt(record.createdAtNs);
+  parts.events.emit({ type: 'CONTAINER_CREATED_EVENT', id, sandboxId: sandbox.id, atNs });
+  parts.log.info({ containerId: id, podSandboxId: sandbox.id, name: config.metadata?.name }, 'container is created');
+}
+
+/** The image the container is made from: the kubelet names it by id, others by any reference. */
+function findImage(parts: CreateParts, config: ContainerConfig__Output): ImageFacts {
+  const reference = config.image?.image ?? '';
+  const image = parts.images.find(reference);
+  if (image === undefined) throw new CodedError('notFound', `image "${reference}" is not here; pull it first`);
+  return image;
+}
+
+/** Where the output goes; nowhere unless both the Pod's directory and the container's path are given. */
+function logPath(sandbox: Sandbox, config: ContainerConfig__Output): string {
+  const directory = sandbox.config.logDirectory;
+  return directory === '' || config.logPath === '' ? '' : path.join(directory, config.logPath);
+}

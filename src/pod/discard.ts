@@ -1,0 +1,39 @@
+import { isKind, wrapError } from '../lib/errors.ts';
+import { missingIsFine } from './missing.ts';
+import type { ContainerdPort } from './ports.ts';
+
+const SIGKILL = 9;
+
+/** Kills a task with all its processes; one that is not there or has ended is fine. */
+export async function killTask(containerd: ContainerdPort, id: string): Promise<void> {
+  try {
+    await containerd.tasks.kill(id, { signal: SIGKILL, all: true });
+  } catch (error) {
+    if (!isKind(error, 'notFound', 'failedPrecondition')) throw wrapError(`kill container "${id}"`, error);
+  }
+}
+
+/** Removes a pause container's task, record, snapshot and store entry, whichever of them there are. */
+export async function discardPause(containerd: ContainerdPort, id: string, snapshotter: string): Promise<void> {
+  await discardTask(containerd, id);
+  await missingIsFine(containerd.containers.delete(id));
+  await Promise.all([
+    missingIsFine(containerd.snapshots(snapshotter).remove(id)),
+    missingIsFine(containerd.sandboxes.delete(id)),
+  ]);
+}
+
+/** Kills and deletes a task if there is one, waiting for its end in between. */
+export async function discardTask(containerd: ContainerdPort, id: string): Promise<void> {
+  const { tasks } = containerd;
+  try {
+    const task = await tasks.get(id);
+    if (task.status !== 'stopped') {
+      await killTask(containerd, id);
+      await tasks.wait(id, undefined, { timeoutMs: 10_000 });
+    }
+    await tasks.delete(id);
+  } catch (error) {
+    if (!isKind(error, 'notFound')) throw wrapError(`delete the task of container "${id}"`, error);
+  }
+}

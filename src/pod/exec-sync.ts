@@ -1,0 +1,160 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { CodedError, isKind, messageOf, wrapError } from '../lib/errors.ts';
+import { throwIfAborted } from '../lib/abort.ts';
+import { makeFifos, readCapped, type CappedOutput } from '../io/fifo.ts';
+import { killTree } from '../linux/process-tree.ts';
+import { buildExecProcess } from '../spec/exec-process.ts';
+import type { OciProcess } from '../spec/oci.ts';
+import { jsonAny, processTypeUrl, readSpec } from './anys.ts';
+import type { Container } from './container.ts';
+import { newExecId } from './ids.ts';
+import type { Parts } from './parts.ts';
+
+export type ExecParts = Pick<Parts, 'log' | 'clock' | 'folders' | 'containerd'>;
+
+/** What one stream may keep of its output, bytes; the rest is read and dropped (CRI ExecSync). */
+const capBytes = 16 * 1024 * 1024;
+/** How long output may still come after the process has ended, ms: a child in the background keeps the pipe. */
+const drainMs = 2_000;
+
+export interface ExecResult {
+  readonly stdout: Buffer;
+  readonly stderr: Buffer;
+  readonly exitCode: number;
+}
+
+/**
+ * Runs a command in a running container and waits for it (CRI ExecSync). DEADLINE_EXCEEDED when it takes
+ * longer than `timeoutMs` (0: no limit), and then its whole process tree is dead. FAILED_PRECONDITION for a
+ * container that does not run. A command that cannot be started fails with the runtime's words.
+ */
+export async function execSync(
+  parts: ExecParts,
+  container: Container,
+  request: { readonly command: readonly string[]; readonly timeoutMs: number },
+  signal?: AbortSignal,
+): Promise<ExecResult> {
+  if (container.state !== 'CONTAINER_RUNNING') {
+    throw new CodedError('failedPrecondition', `exec in container "${container.id}": it is ${container.state}, not running`);
+  }
+  const execId = newExecId();
+  const folder = parts.folders.execState(container.id, execId);
+  try {
+    const process = buildExecProcess(await processOf(parts, container), request.command, false);
+    await makeFifos(folder, { stdin: false, stdout: true, stderr: true });
+    return await runExec(parts, container, execId, folder, process, request.timeoutMs, signal);
+  } catch (error) {
+    throw wrapError(`exec in container "${container.id}"`, error);
+  } finally {
+    rm(folder, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+async function runExec(
+  parts: ExecParts,
+  container: Container,
+  execId: string,
+  folder: string,
+  process: OciProcess,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<ExecResult> {
+  const { tasks } = parts.containerd;
+  const stdout = path.join(folder, 'stdout');
+  const stderr = path.join(folder, 'stderr');
+  const readers = [readCapped(stdout, capBytes), readCapped(stderr, capBytes)] as const;
+  throwIfAborted(signal, 'start');
+  await tasks.exec(container.id, {
+    execId,
+    terminal: false,
+    stdin: '',
+    stdout,
+    stderr,
+    spec: jsonAny(processTypeUrl, process),
+  });
+  try {
+    const { pid } = await tasks.start(container.id, execId);
+    const exitCode = await waitFor(parts, container, execId, pid, timeoutMs, signal);
+    await drained(parts, readers);
+    return { stdout: readers[0].bytes(), stderr: readers[1].bytes(), exitCode };
+  } finally {
+    for (const reader of readers) reader.stop();
+    // Not waited for: the shim waits up to ten seconds here for a pipe that a child may keep.
+    deleteExec(parts, container, execId).catch(() => {});
+  }
+}
+
+/** The exit code of the exec's process; kills its tree when the time is up or the caller has gone. */
+async function waitFor(
+  parts: ExecParts,
+  container: Container,
+  execId: string,
+  pid: number,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const limit = new AbortController();
+  const onAbort = (): void => limit.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  const timer =
+    timeoutMs > 0
+      ? setTimeout(
+          () => limit.abort(new CodedError('deadlineExceeded', `the command is not done after ${timeoutMs / 1000} s and was killed`)),
+          timeoutMs,
+        )
+      : undefined;
+  try {
+    const exit = await parts.containerd.tasks.wait(container.id, execId, { signal: limit.signal, timeoutMs: 0 });
+    return exit.exitStatus;
+  } catch (error) {
+    if (!limit.signal.aborted) throw error;
+    await killExec(parts, container, execId, pid);
+    throwIfAborted(limit.signal, 'wait');
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Kills the exec's process with everything it started, and waits until its end is known. */
+async function killExec(parts: ExecParts, container: Container, execId: string, pid: number): Promise<void> {
+  const { tasks } = parts.containerd;
+  try {
+    await killTree(pid);
+    await tasks.kill(container.id, { signal: 9, execId });
+    await tasks.wait(container.id, execId, { timeoutMs: 5_000 });
+  } catch (error) {
+    if (isKind(error, 'notFound', 'failedPrecondition')) return;
+    parts.log.warn({ containerId: container.id, execId, error: messageOf(error) }, 'could not confirm that an exec was killed');
+  }
+}
+
+/** Waits for the end of both streams, but no longer than `drainMs`. */
+async function drained(parts: ExecParts, readers: readonly CappedOutput[]): Promise<void> {
+  const enough = new AbortController();
+  const late = parts.clock.sleep(drainMs, enough.signal).catch(() => {});
+  await Promise.race([Promise.all(readers.map((reader) => reader.done)), late]);
+  enough.abort();
+}
+
+/** Removes the exec's record from the shim, which would otherwise grow with every probe. */
+async function deleteExec(parts: ExecParts, container: Container, execId: string): Promise<void> {
+  try {
+    await parts.containerd.tasks.deleteProcess(container.id, execId);
+  } catch (error) {
+    if (isKind(error, 'notFound')) return;
+    parts.log.warn({ containerId: container.id, execId, error: messageOf(error) }, 'could not delete the record of an exec');
+  }
+}
+
+/** The container's own process, whose user, environment and limits an exec takes over. */
+async function processOf(parts: ExecParts, container: Container): Promise<OciProcess> {
+  if (container.process !== undefined) return container.process;
+  const stored = await parts.containerd.containers.get(container.id);
+  const { process } = readSpec(stored.spec);
+  container.process = process;
+  return process;
+}

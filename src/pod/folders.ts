@@ -1,0 +1,57 @@
+import path from 'node:path';
+
+/** Where podwright keeps what; `root` survives a reboot, `state` does not. */
+export class Folders {
+  readonly root: string;
+  readonly state: string;
+
+  constructor(root: string, state: string) {
+    this.root = root;
+    this.state = state;
+  }
+
+  /** All sandboxes' lasting folders. */
+  get sandboxes(): string {
+    return path.join(this.root, 'sandboxes');
+  }
+
+  /** All containers' lasting folders. */
+  get containers(): string {
+    return path.join(this.root, 'containers');
+  }
+
+  /** A sandbox's lasting folder: its record, hosts, hostname, resolv.conf. */
+  sandboxRoot(id: string): string {
+    return path.join(this.sandboxes, id);
+  }
+
+  /** A sandbox's folder until the next reboot: its pinned namespaces and its /dev/shm. */
+  sandboxState(id: string): string {
+    return path.join(this.state, 'sandboxes', id);
+  }
+
+  /** Where a sandbox's namespaces are pinned. */
+  namespaces(id: string): string {
+    return path.join(this.sandboxState(id), 'ns');
+  }
+
+  /** Where a sandbox's own /dev/shm is mounted. */
+  shm(id: string): string {
+    return path.join(this.sandboxState(id), 'shm');
+  }
+
+  /** A container's lasting folder: how it ended, its image-declared volumes. */
+  containerRoot(id: string): string {
+    return path.join(this.containers, id);
+  }
+
+  /** A container's folder until the next reboot: its FIFOs and the log pump's journal. */
+  containerState(id: string): string {
+    return path.join(this.state, 'containers', id);
+  }
+
+  /** The FIFOs of one exec in a container. */
+  execState(containerId: string, execId: string): string {
+    return path.join(this.containerState(containerId), 'exec', execId);
+  }
+}

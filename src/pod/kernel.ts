@@ -1,0 +1,48 @@
+import type { HostDevice } from '../spec/devices.ts';
+import type { MountInfo } from '../spec/mount-table.ts';
+import type { PinnedNamespaces } from './sandbox.ts';
+
+/** One id range of a user namespace: `size` ids from `hostId` outside are the ids from `containerId` inside. */
+export interface IdMap {
+  readonly hostId: number;
+  readonly containerId: number;
+  readonly size: number;
+}
+
+/** The kernel's part in a sandbox; `linux/` is the real one. */
+export interface KernelPort {
+  /**
+   * Makes and pins the asked-for namespaces below `dir`, with the host name and sysctls written inside and
+   * `lo` up. INVALID_ARGUMENT for a sysctl the kernel refuses; nothing is left behind on failure.
+   */
+  pinNamespaces(request: {
+    readonly dir: string;
+    readonly net: boolean;
+    readonly uts: boolean;
+    readonly ipc: boolean;
+    readonly hostname: string;
+    readonly sysctls: readonly { readonly name: string; readonly value: string }[];
+    readonly user?: { readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] };
+  }): Promise<PinnedNamespaces>;
+  /** Lets go of all that was pinned below `dir`; idempotent. */
+  unpinNamespaces(dir: string): Promise<void>;
+  /** Whether something is mounted at `path`. */
+  isMounted(path: string): Promise<boolean>;
+  mountShm(path: string, sizeBytes: number): Promise<void>;
+  /** Lazily takes away everything mounted at and below `path`; idempotent. */
+  unmountBelow(path: string): Promise<void>;
+  /** Removes a cgroup that no process is in, in every hierarchy; a missing or busy one is left alone. */
+  removeCgroup(path: string): Promise<void>;
+  /** The host's mount table. */
+  mountTable(): Promise<readonly MountInfo[]>;
+  /** The device at a host path, or all below it where it is a folder. */
+  devicesAt(path: string): Promise<readonly HostDevice[]>;
+  /** All of the host's devices. */
+  hostDevices(): Promise<readonly HostDevice[]>;
+  /** The names of the AppArmor profiles that are loaded. */
+  apparmorProfiles(): Promise<readonly string[]>;
+  /** The host's own name. */
+  hostname(): string;
+  /** How often the kernel killed for memory in this cgroup; undefined when it is gone. */
+  oomKills(cgroupsPath: string): Promise<number | undefined>;
+}

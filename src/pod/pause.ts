@@ -1,0 +1,203 @@
+import { isKind, messageOf, wrapError } from '../lib/errors.ts';
+import { buildPauseSpec } from '../spec/pause-spec.ts';
+import { discardPause, killTask } from './discard.ts';
+import { jsonAny, specTypeUrl } from './anys.ts';
+import { cgroupsPathOf } from './cgroups.ts';
+import { pauseExtension, pauseExtensionName, sandboxExtension, sandboxExtensionName, sandboxLabels } from './cri-labels.ts';
+import { sandboxLease } from './leases.ts';
+import type { Parts } from './parts.ts';
+import type { Sandbox } from './sandbox.ts';
+
+type PauseParts = Pick<
+  Parts,
+  'log' | 'clock' | 'containerd' | 'images' | 'sandboxImage' | 'runtimes' | 'host' | 'namespace'
+>;
+
+/** The pause container of one sandbox, from the moment somebody wants it. */
+interface Pause {
+  readonly stop: AbortController;
+  /** Ends when the pause container runs, or with why it does not; replaced when it is made again. */
+  running: Promise<number>;
+  /** The first process's id, 0 while there is none. */
+  pid: number;
+  /** Resolves when nothing tends this pause container any more. */
+  tended: Promise<void>;
+}
+
+/** Milliseconds between attempts to make a pause container again: doubled up to the second number. */
+const againAfterMs = { first: 100, most: 10_000 };
+
+/**
+ * Keeps every ready sandbox's pause container alive.
+ *
+ * The sandbox is its pinned namespaces; the pause container is one more member that joins them. It is what
+ * cAdvisor takes for the Pod's network, what keeps the Pod's cgroup in existence, and PID 1 where the Pod
+ * shares its process namespace. So nothing on the way of a container waits for it, unless PID is shared; it
+ * is made again when it dies; and where PID is shared its death is the sandbox's.
+ */
+export class PauseKeeper {
+  readonly #parts: PauseParts;
+  readonly #pauses = new Map<string, Pause>();
+  readonly #onLost: (sandboxId: string) => void;
+
+  /** @param onLost told when a sandbox that shares its PID namespace lost its first process */
+  constructor(parts: PauseParts, onLost: (sandboxId: string) => void) {
+    this.#parts = parts;
+    this.#onLost = onLost;
+  }
+
+  /**
+   * Begins to keep a pause container for the sandbox and resolves to its process id when it first runs.
+   * With `pid` it takes over one that runs already (after a restart of the daemon).
+   */
+  async keep(sandbox: Sandbox, pid = 0): Promise<number> {
+    const known = this.#pauses.get(sandbox.id);
+    if (known !== undefined) return await known.running;
+    const stop = new AbortController();
+    const running = pid === 0 ? this.#make(sandbox, stop.signal) : Promise.resolve(pid);
+    const pause: Pause = { stop, running, pid, tended: Promise.resolve() };
+    this.#pauses.set(sandbox.id, pause);
+    pause.tended = this.#tend(sandbox, pause);
+    return await running;
+  }
+
+  /** The process id of the sandbox's pause container, 0 while there is none. */
+  pid(sandboxId: string): number {
+    return this.#pauses.get(sandboxId)?.pid ?? 0;
+  }
+
+  /**
+   * Ends the pause container, one that is still being made too, and removes all of it from containerd.
+   * Idempotent, and right for one that an earlier daemon made.
+   */
+  async end(sandbox: Sandbox): Promise<void> {
+    const pause = this.#pauses.get(sandbox.id);
+    pause?.stop.abort();
+    if (pause !== undefined) await killTask(this.#parts.containerd, sandbox.id);
+    await pause?.tended;
+    this.#pauses.delete(sandbox.id);
+    await this.#remove(sandbox);
+  }
+
+  /** Stops watching all of them and leaves them running: the daemon ends, the Pods do not. */
+  async letGo(): Promise<void> {
+    const pauses = [...this.#pauses.values()];
+    for (const pause of pauses) pause.stop.abort();
+    this.#pauses.clear();
+    await Promise.all(pauses.map((pause) => pause.tended));
+  }
+
+  /** Waits for the pause container's end and makes it again, until told to stop. */
+  async #tend(sandbox: Sandbox, pause: Pause): Promise<void> {
+    const { log, clock } = this.#parts;
+    const { signal } = pause.stop;
+    let pauseMs = againAfterMs.first;
+    for (;;) {
+      try {
+        pause.pid = await pause.running;
+        pauseMs = againAfterMs.first;
+        await this.#ended(sandbox.id, signal);
+        pause.pid = 0;
+        if (signal.aborted) return;
+        if (sandbox.sharesPid) {
+          log.warn({ podSandboxId: sandbox.id }, 'the first process of the shared PID namespace is gone');
+          this.#onLost(sandbox.id);
+          return;
+        }
+        log.warn({ podSandboxId: sandbox.id }, 'the pause container ended and is made again');
+      } catch (error) {
+        if (signal.aborted || sandbox.sharesPid) return;
+        log.warn({ podSandboxId: sandbox.id, error: messageOf(error) }, 'the pause container could not be made');
+      }
+      try {
+        await clock.sleep(pauseMs, signal);
+      } catch {
+        return;
+      }
+      pauseMs = Math.min(pauseMs * 2, againAfterMs.most);
+      pause.running = this.#remove(sandbox).then(() => this.#make(sandbox, signal));
+      pause.running.catch(() => {});
+    }
+  }
+
+  /** Resolves when the pause task has ended, is gone, or the signal aborts; outlasts containerd's restarts. */
+  async #ended(id: string, signal: AbortSignal): Promise<void> {
+    const { containerd } = this.#parts;
+    while (!signal.aborted) {
+      try {
+        await containerd.tasks.wait(id, undefined, { signal, timeoutMs: 0 });
+        return;
+      } catch (error) {
+        if (isKind(error, 'notFound') || signal.aborted) return;
+        await containerd.waitReady(signal).catch(() => {});
+        await this.#parts.clock.sleep(againAfterMs.first, signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Makes and starts the pause container. Resolves to the id of its process. */
+  async #make(sandbox: Sandbox, signal: AbortSignal): Promise<number> {
+    const { containerd, runtimes, images, sandboxImage, host, namespace } = this.#parts;
+    const { id } = sandbox;
+    const image = await images.ensure(sandboxImage, signal);
+    const runtime = runtimes.get(sandbox.record.runtimeHandler);
+    const call = { signal, lease: sandboxLease(id) };
+    const spec = buildPauseSpec({
+      id,
+      config: sandbox.config,
+      namespaces: sandbox.record.namespaces,
+      cgroupsPath: cgroupsPathOf(id, sandbox, runtime, namespace),
+      image: image.config,
+      host,
+    });
+    try {
+      const record = containerd.containers.create(
+        {
+          id,
+          labels: sandboxLabels(sandbox.config),
+          image: sandboxImage,
+          runtime: { name: runtime.type, ...(runtime.options && { options: runtime.options }) },
+          spec: jsonAny(specTypeUrl, spec),
+          snapshotter: runtime.snapshotter,
+          snapshotKey: id,
+          extensions: { [sandboxExtensionName]: sandboxExtension(sandbox), [pauseExtensionName]: pauseExtension() },
+          sandboxId: '',
+        },
+        call,
+      );
+      // Only with this record do later containers find the first task's shim and skip the start of another.
+      const store = containerd.sandboxes.create({ sandboxId: id, runtime: { name: runtime.type }, sandboxer: 'shim' }, call);
+      const snapshot = containerd.snapshots(runtime.snapshotter).prepare(id, image.chainId, {}, call);
+      const [rootfs] = await allSettledOrThrow([snapshot, record, store]);
+      const { pid } = await containerd.tasks.create(
+        {
+          containerId: id,
+          rootfs,
+          stdin: '',
+          stdout: '',
+          stderr: '',
+          terminal: false,
+          ...(runtime.options && { options: runtime.options }),
+        },
+        call,
+      );
+      await containerd.tasks.start(id, undefined, call);
+      return pid;
+    } catch (error) {
+      throw wrapError(`make the pause container of pod sandbox "${id}"`, error);
+    }
+  }
+
+  #remove(sandbox: Sandbox): Promise<void> {
+    const { snapshotter } = this.#parts.runtimes.get(sandbox.record.runtimeHandler);
+    return discardPause(this.#parts.containerd, sandbox.id, snapshotter);
+  }
+}
+
+/** Waits for all, so that none is still at work when the first failure is told; answers the values. */
+async function allSettledOrThrow<T extends readonly unknown[]>(acts: {
+  readonly [K in keyof T]: Promise<T[K]>;
+}): Promise<T> {
+  await Promise.allSettled(acts);
+  return (await Promise.all(acts)) as unknown as T;
+}

@@ -1,0 +1,44 @@
+import { rm } from 'node:fs/promises';
+import { wrapError } from '../lib/errors.ts';
+import type { Container } from './container.ts';
+import { missingIsFine } from './missing.ts';
+import type { Parts } from './parts.ts';
+import { stopContainer, type StopParts } from './stop-container.ts';
+
+export type RemoveParts = StopParts & Pick<Parts, 'folders' | 'containers' | 'containerNames'>;
+
+/**
+ * Removes a container, killing it first where it runs (CRI RemoveContainer). The log file stays: it is the
+ * kubelet's to delete. A second call beside or after succeeds.
+ */
+export async function removeContainer(parts: RemoveParts, container: Container): Promise<void> {
+  await stopContainer(parts, container, 0);
+  await parts.containerLocks.run(container.id, async () => {
+    if (!parts.containers.has(container.id)) return;
+    const { id, sandboxId } = container;
+    try {
+      await container.cleanup;
+      await deleteEverything(parts, container);
+    } catch (error) {
+      throw wrapError(`remove container "${id}"`, error);
+    }
+    parts.containers.delete(id);
+    parts.containerNames.release(container.name, id);
+    parts.events.emit({ type: 'CONTAINER_DELETED_EVENT', id, sandboxId, atNs: parts.clock.nowNs() });
+    parts.log.info({ containerId: id }, 'container is removed');
+  });
+}
+
+/** The record goes last but for the folders: as long as it is there, recovery finds what is still owed. */
+async function deleteEverything(parts: RemoveParts, container: Container): Promise<void> {
+  const { containerd } = parts;
+  const { id } = container;
+  await parts.logs.close(id);
+  await missingIsFine(containerd.tasks.delete(id));
+  await missingIsFine(containerd.snapshots(container.record.snapshotter).remove(id));
+  await missingIsFine(containerd.containers.delete(id));
+  await Promise.all([
+    parts.containerRecords.remove(id),
+    rm(parts.folders.containerState(id), { recursive: true, force: true }),
+  ]);
+}

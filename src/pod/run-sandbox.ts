@@ -1,0 +1,216 @@
+import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandboxConfig.ts';
+import { CodedError, wrapError } from '../lib/errors.ts';
+import { Undo } from '../lib/undo.ts';
+import { sandboxSysctls } from '../spec/sysctls.ts';
+import { validateSandboxConfig } from '../spec/validate.ts';
+import { cgroupParentOf, ownsCgroupParent } from './cgroups.ts';
+import { newId } from './ids.ts';
+import { toJson } from './json.ts';
+import { leaseLabel, sandboxLease } from './leases.ts';
+import type { Parts } from './parts.ts';
+import { networkRequest } from './sandbox-network.ts';
+import { hostnameOf, makeSandboxFiles, removeSandboxState, unmountSandboxFiles } from './sandbox-files.ts';
+import { namespaceOptions, Sandbox, sandboxName, type SandboxRecord } from './sandbox.ts';
+import { runPlan, type Step } from './start-plan.ts';
+
+type RunParts = Pick<
+  Parts,
+  | 'log'
+  | 'clock'
+  | 'folders'
+  | 'host'
+  | 'kernel'
+  | 'bootId'
+  | 'namespace'
+  | 'sandboxImage'
+  | 'containerd'
+  | 'images'
+  | 'network'
+  | 'runtimes'
+  | 'sandboxes'
+  | 'sandboxNames'
+  | 'sandboxRecords'
+  | 'pauses'
+  | 'events'
+>;
+
+/**
+ * Brings a sandbox up whole or leaves nothing of it (CRI RunPodSandbox). Resolves to its id.
+ * INVALID_ARGUMENT for what the request asks wrongly, ALREADY_EXISTS for a name that is taken.
+ */
+export async function runSandbox(
+  parts: RunParts,
+  request: { readonly config: PodSandboxConfig__Output | null; readonly runtimeHandler: string },
+  signal?: AbortSignal,
+): Promise<string> {
+  const config = validateSandboxConfig(request.config);
+  const runtime = parts.runtimes.get(request.runtimeHandler);
+  const name = sandboxName(config);
+  const canonical = toJson({ config, handler: runtime.name });
+  return await parts.sandboxNames.run(name, canonical, newId(), signal, async (id) => {
+    const sandbox = new Sandbox({
+      version: 1,
+      id,
+      name,
+      config,
+      runtimeHandler: request.runtimeHandler,
+      createdAtNs: parts.clock.nowNs().toString(),
+      phase: 'creating',
+      bootId: parts.bootId,
+      namespaces: {},
+      network: undefined,
+      overhead: config.linux?.overhead ?? null,
+      resources: config.linux?.resources ?? null,
+    });
+    await bringUp(parts, sandbox);
+  });
+}
+
+/** Runs the start plan; when it fails, its undo, and where that fails too keeps the sandbox as NOTREADY. */
+async function bringUp(parts: RunParts, sandbox: Sandbox): Promise<void> {
+  const log = parts.log.child({ podSandboxId: sandbox.id });
+  const undo = new Undo(log);
+  try {
+    const steps = await runPlan(startPlan(parts, sandbox), undo);
+    undo.keep();
+    const { name, namespace } = sandbox.config.metadata ?? {};
+    log.info({ pod: `${namespace}/${name}`, ip: sandbox.record.network?.ip ?? '', steps }, 'pod sandbox is ready');
+  } catch (error) {
+    const left = await undo.unwind();
+    if (left.length > 0) await keepBroken(parts, sandbox, left);
+    throw wrapError(`run pod sandbox "${sandbox.name}"`, error);
+  }
+}
+
+/**
+ * The order of a sandbox's start. The namespaces come first and cost a millisecond; CNI is the longest and
+ * everything else runs beside it. The pause container is waited for only where it is PID 1 of the Pod:
+ * otherwise it may still be in the making when the first container starts.
+ */
+function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
+  const { id } = sandbox;
+  const steps: Step[] = [
+    {
+      name: 'image',
+      run: async (signal) => {
+        await parts.images.ensure(parts.sandboxImage, signal);
+      },
+    },
+    {
+      name: 'record',
+      run: () => parts.sandboxRecords.write(id, sandbox.record),
+      undo: { what: 'remove the sandbox record', act: () => parts.sandboxRecords.remove(id) },
+    },
+    {
+      name: 'lease',
+      run: async (signal) => {
+        await parts.containerd.leases.create({ id: sandboxLease(id), labels: { [leaseLabel]: id } }, { signal });
+      },
+      undo: { what: 'delete the lease', act: () => parts.containerd.leases.delete(sandboxLease(id)) },
+    },
+    {
+      name: 'namespaces',
+      needs: ['record'],
+      run: () => pinNamespaces(parts, sandbox),
+      undo: { what: 'let go of the namespaces', act: () => removeSandboxState(parts, id) },
+    },
+    {
+      name: 'files',
+      needs: ['record'],
+      run: () => makeSandboxFiles(parts, sandbox),
+      undo: { what: 'unmount the sandbox files', act: () => unmountSandboxFiles(parts, id) },
+    },
+    {
+      name: 'pause',
+      needs: ['namespaces', 'lease', 'image'],
+      run: async () => {
+        const running = parts.pauses.keep(sandbox);
+        if (sandbox.sharesPid) await running;
+        else running.catch(() => {});
+      },
+      undo: { what: 'remove the pause container', act: () => endPause(parts, sandbox) },
+    },
+  ];
+  if (!sandbox.hostNetwork) {
+    steps.push({
+      name: 'network',
+      needs: ['namespaces'],
+      run: async (signal) => {
+        const network = await parts.network.add(networkRequest(parts, sandbox), signal);
+        sandbox.become({ ...sandbox.record, network });
+      },
+      undo: {
+        what: 'release the network',
+        act: () => parts.network.del({ id, netnsPath: sandbox.record.namespaces.net ?? '' }),
+      },
+    });
+  }
+  steps.push({
+    name: 'commit',
+    needs: ['record', 'files', 'pause', 'lease', ...(sandbox.hostNetwork ? [] : ['network'])],
+    run: async () => {
+      const ready: SandboxRecord = { ...sandbox.record, phase: 'ready' };
+      await parts.sandboxRecords.write(id, ready);
+      sandbox.become(ready);
+      parts.sandboxes.add(sandbox);
+      parts.events.emit({
+        type: 'CONTAINER_CREATED_EVENT',
+        id,
+        sandboxId: id,
+        atNs: BigInt(sandbox.record.createdAtNs),
+      });
+      parts.events.emit({ type: 'CONTAINER_STARTED_EVENT', id, sandboxId: id, atNs: parts.clock.nowNs() });
+    },
+  });
+  return steps;
+}
+
+async function pinNamespaces(parts: RunParts, sandbox: Sandbox): Promise<void> {
+  const options = namespaceOptions(sandbox.config);
+  const userns = sandbox.config.linux?.securityContext?.namespaceOptions?.usernsOptions ?? null;
+  const user =
+    userns !== null && userns.mode === 'POD'
+      ? { uids: userns.uids.map(toIdMap), gids: userns.gids.map(toIdMap) }
+      : undefined;
+  const namespaces = await parts.kernel.pinNamespaces({
+    dir: parts.folders.namespaces(sandbox.id),
+    net: options.network === 'POD',
+    uts: options.network === 'POD',
+    ipc: options.ipc === 'POD',
+    hostname: hostnameOf(sandbox, parts.kernel),
+    sysctls: sandboxSysctls(sandbox.config),
+    ...(user && { user }),
+  });
+  sandbox.become({ ...sandbox.record, namespaces });
+}
+
+function toIdMap(map: { readonly hostId: number; readonly containerId: number; readonly length: number }): {
+  hostId: number;
+  containerId: number;
+  size: number;
+} {
+  return { hostId: map.hostId, containerId: map.containerId, size: map.length };
+}
+
+async function endPause(parts: RunParts, sandbox: Sandbox): Promise<void> {
+  await parts.pauses.end(sandbox);
+  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
+  if (ownsCgroupParent(sandbox, runtime)) await parts.kernel.removeCgroup(cgroupParentOf(sandbox, runtime, parts.namespace));
+}
+
+/**
+ * A start that failed and whose undo failed too: what is left may hold an address or a mount, so it stays
+ * listed as NOTREADY under its name, for the kubelet to stop and remove.
+ */
+async function keepBroken(parts: RunParts, sandbox: Sandbox, left: readonly string[]): Promise<void> {
+  sandbox.become({ ...sandbox.record, phase: 'broken' });
+  parts.sandboxes.add(sandbox);
+  parts.sandboxNames.hold(sandbox.name, sandbox.id);
+  try {
+    await parts.sandboxRecords.write(sandbox.id, sandbox.record);
+  } catch (error) {
+    throw new CodedError('internal', `sandbox "${sandbox.id}" could neither be undone (${left.join(', ')}) nor recorded`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,118 @@
+import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandboxConfig.ts';
+import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/LinuxContainerResources.ts';
+
+/**
+ * A pod sandbox's life:
+ *
+ *     creating ──────► ready ──────► stopping ──────► stopped ──────► (removed)
+ *         │              │  pause died where the        ▲
+ *         │ undo failed  │  PID namespace is shared,    │ StopPodSandbox
+ *         │              ▼  or the machine rebooted     │
+ *         └────────► broken ────────────────────────────┘
+ *
+ * The CRI knows READY and NOTREADY; only `ready` is READY. `creating` is told to nobody. A sandbox that is
+ * `broken` still holds things (network, mounts, an address) that StopPodSandbox gives back.
+ */
+export type SandboxPhase = 'creating' | 'ready' | 'broken' | 'stopping' | 'stopped';
+
+/** The namespaces of a Pod and where they are pinned; a missing one is the host's. */
+export interface PinnedNamespaces {
+  readonly net?: string;
+  readonly uts?: string;
+  readonly ipc?: string;
+  readonly user?: string;
+}
+
+/** What CNI gave the Pod; no addresses at all on the host's network. */
+export interface SandboxNetwork {
+  readonly ip: string;
+  readonly additionalIps: readonly string[];
+}
+
+/** What of a sandbox is written down. All of it is needed after a restart and can be asked from nobody. */
+export interface SandboxRecord {
+  readonly version: 1;
+  readonly id: string;
+  readonly name: string;
+  readonly config: PodSandboxConfig__Output;
+  readonly runtimeHandler: string;
+  readonly createdAtNs: string;
+  readonly phase: SandboxPhase;
+  /** The boot in which its namespaces were made; in another one they are gone. */
+  readonly bootId: string;
+  readonly namespaces: PinnedNamespaces;
+  readonly network: SandboxNetwork | undefined;
+  /** The last resources of UpdatePodSandboxResources. */
+  readonly overhead: LinuxContainerResources__Output | null;
+  readonly resources: LinuxContainerResources__Output | null;
+}
+
+/** A pod sandbox in memory: its record, and what is derived or only true while the daemon runs. */
+export class Sandbox {
+  #record: SandboxRecord;
+  /** The answer bytes of List for this sandbox, dropped with every change. */
+  listBytes: Buffer | undefined;
+
+  constructor(record: SandboxRecord) {
+    this.#record = record;
+  }
+
+  get record(): SandboxRecord {
+    return this.#record;
+  }
+
+  get id(): string {
+    return this.#record.id;
+  }
+
+  get name(): string {
+    return this.#record.name;
+  }
+
+  get config(): PodSandboxConfig__Output {
+    return this.#record.config;
+  }
+
+  get isReady(): boolean {
+    return this.#record.phase === 'ready';
+  }
+
+  /** Whether its containers may see one process namespace whose first process is the pause container. */
+  get sharesPid(): boolean {
+    return namespaceOptions(this.config).pid === 'POD';
+  }
+
+  get hostNetwork(): boolean {
+    return namespaceOptions(this.config).network === 'NODE';
+  }
+
+  get hostIpc(): boolean {
+    return namespaceOptions(this.config).ipc === 'NODE';
+  }
+
+  get hostPid(): boolean {
+    return namespaceOptions(this.config).pid === 'NODE';
+  }
+
+  /** Takes a new record into use; writing it down is `SandboxRecords`' part. */
+  become(record: SandboxRecord): void {
+    this.#record = record;
+    this.listBytes = undefined;
+  }
+}
+
+/** The Pod's namespace options with the CRI's defaults (everything POD) where the request had none. */
+export function namespaceOptions(config: PodSandboxConfig__Output): {
+  readonly network: string;
+  readonly pid: string;
+  readonly ipc: string;
+} {
+  const options = config.linux?.securityContext?.namespaceOptions;
+  return { network: options?.network ?? 'POD', pid: options?.pid ?? 'POD', ipc: options?.ipc ?? 'POD' };
+}
+
+/** The name nothing else alive may have: name, namespace, uid and attempt, as the CRI identifies a sandbox. */
+export function sandboxName(config: PodSandboxConfig__Output): string {
+  const m = config.metadata;
+  return [m?.name, m?.namespace, m?.uid, m?.attempt].join('_');
+}
