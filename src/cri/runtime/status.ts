@@ -1,0 +1,50 @@
+import type { Runtimes } from '../../pod/runtimes.ts';
+import type { RpcHandlers } from '../handlers.ts';
+
+/** One of the two questions Status answers: whether it is so, and if not why, in a word and in a sentence. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What a handler's OCI runtime and the kernel can do together. */
+export interface HandlerFeatures {
+  readonly recursiveReadOnlyMounts: boolean;
+  readonly userNamespaces: boolean;
+}
+
+export interface StatusParts {
+  readonly runtimes: Runtimes;
+  readonly runtimeReady: () => Readiness;
+  readonly networkReady: () => Readiness;
+  readonly featuresOf: (handler: string) => HandlerFeatures;
+  /** What `crictl info` shows: each value one JSON text. */
+  readonly info: () => Promise<Record<string, string>>;
+}
+
+/**
+ * Status, every five seconds: only what is known already, so that it answers while containerd is away or a
+ * CNI plugin hangs. Both conditions are always there, and so is the handler with the empty name: the default.
+ */
+export function status(parts: StatusParts): RpcHandlers['Status'] {
+  return async (request) => {
+    const runtime = parts.runtimeReady();
+    const network = parts.networkReady();
+    const names = ['', ...parts.runtimes.values().map((one) => one.name)];
+    return {
+      status: {
+        conditions: [
+          { type: 'RuntimeReady', status: runtime.ready, reason: runtime.reason, message: runtime.message },
+          { type: 'NetworkReady', status: network.ready, reason: network.reason, message: network.message },
+        ],
+      },
+      info: request.verbose ? await parts.info() : {},
+      runtimeHandlers: names.map((name) => ({
+        name,
+        features: parts.featuresOf(name === '' ? parts.runtimes.defaultName : name),
+      })),
+      features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: true },
+    };
+  };
+}
