@@ -11,6 +11,8 @@ export interface ConnectionState {
   readonly reason: string;
 }
 
+const HOLD_MS = 60_000;
+
 /**
  * Watches the channel to containerd and keeps it connected: an idle channel would reconnect only with the
  * next call, and until then nobody would know that containerd is gone.
@@ -38,6 +40,10 @@ export class Connection {
     return this.#state;
   }
 
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Calls `listener` with each change from now on; the returned function ends that. */
   onChange(listener: (state: ConnectionState) => void): () => void {
     this.#listeners.add(listener);
@@ -55,9 +61,12 @@ export class Connection {
       if (state.connected) ready.resolve();
       else if (this.#closed) ready.reject(new CodedError('canceled', `${what}: the client is closed`));
     });
+    // Nothing of grpc-js holds the event loop while it connects: a daemon that only waits for containerd would end.
+    const hold = setInterval(() => {}, HOLD_MS);
     try {
       await untilAborted(ready.promise, signal, what);
     } finally {
+      clearInterval(hold);
       unsubscribe();
     }
   }
@@ -100,6 +109,7 @@ export class Connection {
     this.#state = state;
     if (!this.#closed) {
       if (state.connected) this.#log.info({ address: this.#address }, 'connected to containerd');
+      else if (before.connected) this.#log.warn({ address: this.#address }, 'lost containerd');
       else this.#log.warn({ reason: state.reason }, 'containerd cannot be reached');
     }
     for (const listener of this.#listeners) listener(state);

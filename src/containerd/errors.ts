@@ -44,12 +44,12 @@ export function toCodedError(what: string, error: unknown, signal?: AbortSignal)
 }
 
 /**
- * grpc-js words a missing connection as `No connection established. Last error: CAUSE. Resolution note: …`,
- * or with the cause in brackets; only the cause says anything to a person.
+ * grpc-js words a missing connection as `No connection established. Last error: Error: CAUSE. Resolution note: …`,
+ * of which only the cause says anything to a person.
  */
 export function transportReason(details: string): string {
   const cause = /Last error: (.*?)(?:\. Resolution note:.*|\.?)$/s.exec(details)?.[1];
-  return (cause ?? details).trim() || 'no reason given';
+  return (cause ?? details).replace(/^Error: /, '').trim() || 'no reason given';
 }
 
 /** Why containerd could not be reached, out of what `toCodedError` made of a failed call. */

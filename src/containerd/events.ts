@@ -55,14 +55,15 @@ export class Events {
     let pauseMs = FIRST_PAUSE_MS;
     while (!signal.aborted) {
       try {
+        await this.#parts.connection.waitReady(signal);
         await this.#subscribe(subscription, () => {
           pauseMs = FIRST_PAUSE_MS;
         });
       } catch (error) {
-        if (signal.aborted) return;
+        if (signal.aborted || this.#parts.connection.closed) return;
         this.#parts.log.warn({ error: messageOf(error) }, 'the event stream broke and is opened again');
       }
-      await this.#pause(pauseMs, signal);
+      await this.#parts.clock.sleep(pauseMs, signal).catch(() => {});
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }
   }
@@ -134,20 +135,5 @@ export class Events {
   #scoped(filters: readonly string[]): string[] {
     const namespace = `namespace==${JSON.stringify(this.#parts.namespace)}`;
     return filters.length === 0 ? [namespace] : filters.map((filter) => `${namespace},${filter}`);
-  }
-
-  /** Waits a moment, and not longer than until containerd is there again. */
-  async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    const { clock, connection } = this.#parts;
-    const done = new AbortController();
-    const either = AbortSignal.any([signal, done.signal]);
-    const unsubscribe = connection.onChange((state) => {
-      if (state.connected) done.abort();
-    });
-    try {
-      await clock.sleep(ms, either).catch(() => {});
-    } finally {
-      unsubscribe();
-    }
   }
 }

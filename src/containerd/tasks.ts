@@ -105,7 +105,7 @@ export class Tasks {
     await this.#rpc.unary(this.#methods.Kill, { containerId, execId, signal, all }, what, options);
   }
 
-  /** Deletes a task that was never started or has ended; `failedPrecondition` while it runs. */
+  /** Deletes a task that was never started or has ended. While it runs runc's shim refuses, with `unknown`. */
   async delete(containerId: string, options?: CallOptions): Promise<ExitStatus> {
     const what = `delete task "${containerId}"`;
     return toExitStatus(await this.#rpc.unary(this.#methods.Delete, { containerId }, what, options));
