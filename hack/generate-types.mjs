@@ -1,6 +1,6 @@
 // Writes src/types/ from proto/ with proto-loader's generator. The output is never edited nor committed.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -35,4 +35,9 @@ for (const family of ['cri', 'containerd']) {
     ],
     { cwd: include, stdio: ['ignore', 'ignore', 'inherit'] },
   );
+  // The generator leaves imports unused that our compiler settings refuse; its types are checked where they are used.
+  for (const name of readdirSync(out, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))) {
+    const file = path.join(out, name);
+    writeFileSync(file, `// @ts-nocheck\n${readFileSync(file, 'utf8')}`);
+  }
 }
