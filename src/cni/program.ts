@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import net from 'node:net';
 import type { Readable } from 'node:stream';
 import { abortError, throwIfAborted } from '../lib/abort.ts';
+import * as libc from '../linux/libc.ts';
 
 /** How a program ended and what it printed. */
 export interface ProgramEnd {
@@ -36,22 +38,69 @@ const killMs = 5000;
  */
 export async function runProgram(file: string, input: ProgramInput): Promise<ProgramEnd> {
   throwIfAborted(input.signal, input.what);
-  const child = spawn(file, [], { env: input.env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
-  let tooMuch = false;
-  const stdout = collect(child.stdout, maxStdoutBytes, () => {
-    tooMuch = true;
-    killGroup(child);
-  });
-  const stderr = collect(child.stderr, maxStderrBytes, () => {});
-  // A program may end without having read all of its input; what it says then is what counts.
-  child.stdin.on('error', () => {});
-  child.stdin.end(input.stdin);
+  const pipes = openPipes();
   try {
+    const child = startGroup(file, input, pipes);
+    let tooMuch = false;
+    const stdout = collect(pipes.stdout, maxStdoutBytes, () => {
+      tooMuch = true;
+      killGroup(child);
+    });
+    const stderr = collect(pipes.stderr, maxStderrBytes, () => {});
     const exit = await exitOf(child, input);
     await within(drainMs, Promise.all([stdout.ended, stderr.ended]));
     return { ...exit, stdout: stdout.text(), stderr: stderr.text(), tooMuch };
   } finally {
-    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
+    for (const stream of [pipes.stdin, pipes.stdout, pipes.stderr]) stream.destroy();
+  }
+}
+
+interface Pipes {
+  readonly stdin: net.Socket;
+  readonly stdout: net.Socket;
+  readonly stderr: net.Socket;
+  /** The program's ends, in the order of its descriptors. */
+  readonly far: readonly [number, number, number];
+}
+
+/**
+ * What Node makes for `stdio: 'pipe'` are sockets, which cannot be opened again by path: a shell plugin that reads
+ * /dev/stdin or writes to /dev/stderr would fail with ENXIO. So these are made here, and are pipes.
+ */
+function openPipes(): Pipes {
+  const made: number[] = [];
+  const pipe = () => {
+    const { readEnd, writeEnd } = libc.pipe();
+    made.push(readEnd, writeEnd);
+    return { readEnd, writeEnd };
+  };
+  try {
+    return toPipes(pipe(), pipe(), pipe());
+  } catch (error) {
+    for (const fd of made) libc.close(fd);
+    throw error;
+  }
+}
+
+type Pipe = ReturnType<typeof libc.pipe>;
+
+function toPipes(input: Pipe, stdout: Pipe, stderr: Pipe): Pipes {
+  return {
+    stdin: new net.Socket({ fd: input.writeEnd, readable: false, writable: true }),
+    stdout: new net.Socket({ fd: stdout.readEnd, readable: true, writable: false }),
+    stderr: new net.Socket({ fd: stderr.readEnd, readable: true, writable: false }),
+    far: [input.readEnd, stdout.writeEnd, stderr.writeEnd],
+  };
+}
+
+function startGroup(file: string, input: ProgramInput, pipes: Pipes): ChildProcess {
+  try {
+    // A program may end without having read all of its input; what it says then is what counts.
+    pipes.stdin.on('error', () => {});
+    pipes.stdin.end(input.stdin);
+    return spawn(file, [], { env: input.env, detached: true, stdio: [...pipes.far] });
+  } finally {
+    for (const fd of pipes.far) libc.close(fd);
   }
 }
 

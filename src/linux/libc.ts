@@ -69,6 +69,7 @@ const c = {
     'int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)',
   ) as (source: string, target: string, type: string | null, flags: number, data: string | null) => number,
   umount2: libc.func('int umount2(const char *target, int flags)') as (target: string, flags: number) => number,
+  pipe2: libc.func('int pipe2(void *ends, int flags)') as (ends: Uint8Array, flags: number) => number,
   mkfifo: libc.func('int mkfifo(const char *path, unsigned int mode)') as (path: string, mode: number) => number,
   socket: libc.func('int socket(int domain, int type, int protocol)') as (d: number, t: number, p: number) => number,
   connect: libc.func('int connect(int fd, const void *address, unsigned int length)') as (
@@ -180,6 +181,13 @@ export function umount2(target: string, flags: number): void {
 /** Makes a FIFO. */
 export function mkfifo(path: string, mode: number): void {
   check('mkfifo', c.mkfifo(path, mode), path);
+}
+
+/** Makes a close-on-exec pipe. */
+export function pipe(): { readonly readEnd: number; readonly writeEnd: number } {
+  const ends = new Int32Array(2);
+  check('pipe2', c.pipe2(new Uint8Array(ends.buffer), O_CLOEXEC));
+  return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
 }
 
 /** A close-on-exec socket in the calling thread's network namespace. */
