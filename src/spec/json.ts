@@ -16,14 +16,15 @@ export function encodeJson(value: unknown): string {
   return JSON.stringify(value);
 }
 
-// Either a whole string literal, skipped over, or an integer of 16 digits and more standing alone.
-const literal = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/gu;
+// Whole strings and whole numbers, so that digits inside a string or a fraction are not taken for an integer.
+const literal = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/gu;
+const longInteger = /^-?\d{16,}$/u;
 const mark = '\u0000int:';
 
 /** Parses JSON; integers that a double can't hold come out as bigints. Throws SyntaxError as JSON.parse does. */
 export function decodeJson(text: string): unknown {
   const marked = text.replace(literal, (token) =>
-    token.startsWith('"') ? token : JSON.stringify(mark + token),
+    longInteger.test(token) ? JSON.stringify(mark + token) : token,
   );
   return JSON.parse(marked, (_name, value: unknown) =>
     typeof value === 'string' && value.startsWith(mark) ? toInt64(value.slice(mark.length)) : value,

@@ -110,8 +110,15 @@ export function parsePasswd(text: string | Buffer | undefined): PasswdEntry[] {
 /** Entries of an /etc/group text. A line that isn't one is passed over, as libc does. */
 export function parseGroup(text: string | Buffer | undefined): GroupEntry[] {
   return records(text).flatMap(([name = '', , gid = '', members = '']) =>
-    isFileId(gid) ? [{ name, gid: Number(gid), members: members.split(',').map((member) => member.trim()) }] : [],
+    isFileId(gid) ? [{ name, gid: Number(gid), members: splitMembers(members) }] : [],
   );
+}
+
+function splitMembers(text: string): string[] {
+  return text
+    .split(',')
+    .map((member) => member.trim())
+    .filter((member) => member !== '');
 }
 
 function records(text: string | Buffer | undefined): string[][] {
