@@ -223,19 +223,24 @@ export class FakeClock implements Clock {
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      const sleeper = { atMs: this.#nowMs + ms, wake: resolve };
-      this.#sleepers.add(sleeper);
-      signal?.addEventListener('abort', () => {
+      const onAbort = (): void => {
         this.#sleepers.delete(sleeper);
         reject(new Error('aborted'));
-      });
+      };
+      const wake = (): void => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      const sleeper = { atMs: this.#nowMs + ms, wake };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
 
   /** Moves on and lets what was due run to its next wait. */
   async advance(ms: number): Promise<void> {
     this.#nowMs += ms;
-    for (const sleeper of [...this.#sleepers]) {
+    for (const sleeper of this.#sleepers) {
       if (sleeper.atMs > this.#nowMs) continue;
       this.#sleepers.delete(sleeper);
       sleeper.wake();

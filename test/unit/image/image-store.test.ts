@@ -149,7 +149,7 @@ describe('image store', () => {
     const { store, records, content } = fixture();
     const kept = await store.add(parseReference('app:1'), content.image(), false);
     await store.add(parseReference('app:2'), content.image({ config: { User: '2' } }), false);
-    for (const name of [...records.byName.keys()]) if (records.byName.get(name)?.target.digest !== kept.target.digest) records.byName.delete(name);
+    for (const [name, record] of records.byName) if (record.target.digest !== kept.target.digest) records.byName.delete(name);
     content.reads.length = 0;
     await store.resync();
     assert.deepEqual(store.list().map(({ id }) => id), [kept.id]);

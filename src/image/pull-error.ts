@@ -1,0 +1,43 @@
+import { CodedError, kindOf, messageOf } from '../lib/errors.ts';
+import type { ErrorKind } from '../lib/errors.ts';
+
+// containerd hands a registry's failure on as text with the code UNKNOWN, so here, and only here, text is matched.
+// The order counts: a refused login is often told as "pull access denied … 403 …: authorization failed".
+const CAUSES: readonly (readonly [RegExp, ErrorKind])[] = [
+  [/\b401\b|unauthorized|authorization failed|authentication required|no basic auth credentials|invalid_token/i, 'unauthenticated'],
+  [/\b403\b|forbidden|access denied|insufficient_scope|denied:/i, 'permissionDenied'],
+  [/\b429\b|too many requests|toomanyrequests/i, 'resourceExhausted'],
+  [/no space left on device/i, 'resourceExhausted'],
+  [/no match for platform|no unpack platforms? (?:defined|matched)/i, 'notFound'],
+  [/\b404\b|not found|manifest unknown|name unknown|repository does not exist/i, 'notFound'],
+  [
+    /connection refused|connection reset|no such host|server misbehaving|i\/o timeout|timeout exceeded|context deadline exceeded|handshake timeout|network is unreachable|no route to host|host is down|broken pipe|unexpected EOF|: EOF|x509:|tls:|http: server gave HTTP response|\b50[0-4]\b/i,
+    'unavailable',
+  ],
+];
+
+/** What kind of failure a pull's error is; errors that already say so keep their kind. */
+export function pullErrorKind(error: unknown): ErrorKind {
+  const kind = kindOf(error);
+  if (kind !== 'unknown' && kind !== 'internal') return kind;
+  const text = messageOf(error);
+  return CAUSES.find(([pattern]) => pattern.test(text))?.[1] ?? kind;
+}
+
+/**
+ * The error that a pull fails with: reference, host and cause. Query strings and user names in URLs go, because
+ * redirects to object stores carry signatures there; `redact` takes the caller's own secrets out.
+ */
+export function pullError(name: string, host: string, error: unknown, redact: (text: string) => string): CodedError {
+  const cause = redact(stripUrls(messageOf(error)));
+  return new CodedError(pullErrorKind(error), `pull image "${name}" from ${host}: ${cause}`);
+}
+
+/** `text` with the secrets that URLs carry taken out. */
+export function stripUrls(text: string): string {
+  return text.replace(/(https?:\/\/)([^\s"'<>]*)/gi, (_, scheme: string, rest: string) => {
+    const [place = ''] = rest.split(/[?#]/, 1);
+    const tail = rest.length > place.length ? (/[:,;.]+$/.exec(rest)?.[0] ?? '') : '';
+    return `${scheme}${place.replace(/^[^/@]*@/, '')}${tail}`;
+  });
+}

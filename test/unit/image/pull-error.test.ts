@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { CodedError } from '../../../src/lib/errors.ts';
+import { pullError, pullErrorKind, stripUrls } from '../../../src/image/pull-error.ts';
+import type { ErrorKind } from '../../../src/lib/errors.ts';
+
+describe('pull error', () => {
+  // Texts as containerd 2.4 gives them.
+  const table: readonly [string, ErrorKind][] = [
+    ['failed to resolve image: failed to authorize: failed to fetch oauth token: unexpected status from POST request to https://auth.io/token: 401 Unauthorized', 'unauthenticated'],
+    ['failed to resolve image: unexpected status from HEAD request to http://127.0.0.1:5000/v2/a/manifests/1: 401 Unauthorized', 'unauthenticated'],
+    ['failed to resolve image: pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials', 'unauthenticated'],
+    ['failed to resolve image: pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed', 'unauthenticated'],
+    ['failed to resolve image: unexpected status from HEAD request to https://reg.io/v2/a/manifests/1: 403 Forbidden', 'permissionDenied'],
+    ['failed to resolve image: unexpected status from HEAD request to https://reg.io/v2/a/manifests/1: 429 Too Many Requests', 'resourceExhausted'],
+    ['failed to resolve image: failed to do request: Head "http://127.0.0.1:1/v2/a/manifests/1": dial tcp 127.0.0.1:1: connect: connection refused', 'unavailable'],
+    ['failed to resolve image: failed to do request: Head "https://nowhere.invalid/v2/": dial tcp: lookup nowhere.invalid: no such host', 'unavailable'],
+    ['failed to resolve image: failed to do request: Head "https://reg.io/v2/": tls: failed to verify certificate: x509: certificate signed by unknown authority', 'unavailable'],
+    ['failed to resolve image: unexpected status from HEAD request to https://reg.io/v2/a/manifests/1: 503 Service Unavailable', 'unavailable'],
+    ['failed to copy: httpReadSeeker: failed open: unexpected EOF', 'unavailable'],
+    ['failed to extract layer: write /x: no space left on device', 'resourceExhausted'],
+    ['something nobody has seen before', 'unknown'],
+  ];
+  for (const [text, kind] of table) {
+    it(`is ${kind} for: ${text.slice(-70)}`, () => {
+      assert.equal(pullErrorKind(new CodedError('unknown', text)), kind);
+    });
+  }
+
+  it('keeps a kind that is known already', () => {
+    assert.equal(pullErrorKind(new CodedError('notFound', 'x: not found')), 'notFound');
+    assert.equal(pullErrorKind(new CodedError('canceled', '401')), 'canceled');
+  });
+
+  it('names reference, host and cause, and none of the secrets', () => {
+    const cause = new CodedError('unknown', 'GET https://u:pw1234@reg.io/x?sig=abcdef: 401 Unauthorized (pw-secret)');
+    const error = pullError('reg.io/app:1', 'reg.io', cause, (text) => text.replaceAll('pw-secret', '[redacted]'));
+    assert.equal(error.message, 'pull image "reg.io/app:1" from reg.io: GET https://reg.io/x: 401 Unauthorized ([redacted])');
+    assert.equal(error.kind, 'unauthenticated');
+    assert.equal(error.cause, undefined);
+  });
+
+  it('takes queries, fragments and users out of URLs', () => {
+    assert.equal(stripUrls('a "https://x.io/b?c=d&e" f'), 'a "https://x.io/b" f');
+    assert.equal(stripUrls('to http://x.io/b#c: bad'), 'to http://x.io/b: bad');
+    assert.equal(stripUrls('to http://x.io:5000/b: 404'), 'to http://x.io:5000/b: 404');
+    assert.equal(stripUrls('no url?x=1'), 'no url?x=1');
+  });
+});
