@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { imageFsInfo } from '../../../../src/cri/image/image-fs-info.ts';
+import { imageStatus } from '../../../../src/cri/image/image-status.ts';
+import { listImages } from '../../../../src/cri/image/list-images.ts';
+import { pullImage } from '../../../../src/cri/image/pull-image.ts';
+import { removeImage } from '../../../../src/cri/image/remove-image.ts';
+import { streamImages } from '../../../../src/cri/image/stream-images.ts';
+import { toCriImage } from '../../../../src/cri/image/to-cri-image.ts';
+import { ImageStore } from '../../../../src/image/image-store.ts';
+import { parseReference } from '../../../../src/image/reference.ts';
+import { isKind } from '../../../../src/lib/errors.ts';
+import { silentLog } from '../../../../src/lib/log.ts';
+import { amd64, FakeContent, FakeRecords } from '../../image/fakes.ts';
+import type { Image } from '../../../../src/image/image.ts';
+import type { PullRequest } from '../../../../src/image/pull.ts';
+
+const context = { signal: new AbortController().signal, log: silentLog };
+const noAuth = { username: '', password: '', auth: '', serverAddress: '', identityToken: '', registryToken: '' };
+
+describe('ListImages', () => {
+  it('lists all without a filter, and the one that a filter names in any form', async () => {
+    const { store, one } = await fixture();
+    const list = listImages({ images: store });
+    const ids = async (wanted?: string): Promise<unknown[]> => {
+      const filter = wanted === undefined ? null : { image: spec(wanted) };
+      const answer = await list({ filter }, context);
+      return 'images' in answer ? (answer.images ?? []).map((image) => image.id) : [];
+    };
+    assert.equal((await ids()).length, 2);
+    assert.equal((await ids('')).length, 2);
+    assert.deepEqual(await ids('one'), [one.id]);
+    assert.deepEqual(await ids(one.id.slice(7, 20)), [one.id]);
+    assert.deepEqual(await ids('three'), []);
+  });
+});
+
+describe('StreamImages', () => {
+  it('sends messages of at least one image, and none for none', async () => {
+    const { store } = await fixture();
+    const sent: unknown[] = [];
+    const send = async (message: object): Promise<void> => {
+      sent.push(message);
+    };
+    await streamImages({ images: store })({ filter: null }, context, send);
+    assert.deepEqual(sent, [{ images: store.list().map(toCriImage) }]);
+    await streamImages({ images: store })({ filter: { image: spec('three') } }, context, send);
+    assert.equal(sent.length, 1);
+  });
+
+  it('sends each of many images once', async () => {
+    const { one } = await fixture();
+    const images = Array.from({ length: 1201 }, (_, i): Image => ({ ...one, id: `sha256:${i}` }));
+    const sizes: number[] = [];
+    await streamImages({ images: { list: () => images, find: () => undefined } })({ filter: null }, context, async (message) => {
+      sizes.push('images' in message ? (message.images?.length ?? 0) : -1);
+    });
+    assert.deepEqual(sizes, [500, 500, 201]);
+  });
+});
+
+describe('ImageStatus', () => {
+  it('is an empty answer for an image that is not here', async () => {
+    const { store } = await fixture();
+    assert.deepEqual(await imageStatus({ images: store })({ image: spec('three'), verbose: false }, context), {});
+  });
+
+  it('has the uid or the name of the user, the annotations, and no zero size', async () => {
+    const { store, one, two } = await fixture();
+    const status = imageStatus({ images: store });
+    const first = await status({ image: spec('one'), verbose: false }, context);
+    assert.deepEqual(first, {
+      image: {
+        id: one.id,
+        repoTags: ['docker.io/library/one:latest'],
+        repoDigests: [`docker.io/library/one@${one.target.digest}`],
+        size: String(one.sizeBytes),
+        uid: { value: '1003' },
+        username: '',
+        spec: { annotations: { note: 'x' } },
+        pinned: true,
+      },
+      info: {},
+    });
+    assert.equal(one.sizeBytes > 0n, true);
+    const second = toCriImage(two);
+    assert.deepEqual([second.uid, second.username, second.pinned], [null, 'www-data', false]);
+  });
+
+  it('tells chain id and configuration when it is asked to be verbose', async () => {
+    const { store, one } = await fixture();
+    const answer = await imageStatus({ images: store })({ image: spec('one'), verbose: true }, context);
+    const info = 'info' in answer ? JSON.parse(answer.info?.['info'] ?? '') : undefined;
+    assert.equal(info.chainID, one.chainId);
+    assert.equal(info.imageSpec.config.User, '1003:1004');
+  });
+
+  it('refuses a request that names no image', async () => {
+    const { store } = await fixture();
+    const status = imageStatus({ images: store });
+    await assert.rejects(status({ image: null, verbose: false }, context), (error) => isKind(error, 'invalidArgument'));
+  });
+});
+
+describe('PullImage', () => {
+  it('hands on reference, credentials and signal, and answers with the id', async () => {
+    const { one } = await fixture();
+    const pulls: PullRequest[] = [];
+    const puller = {
+      pull: async (request: PullRequest): Promise<Image> => {
+        pulls.push(request);
+        return one;
+      },
+    };
+    const auth = { ...noAuth, username: 'u', password: 'p' };
+    const answer = await pullImage({ puller })({ image: spec('one'), auth, sandboxConfig: null }, context);
+    assert.deepEqual(answer, { imageRef: one.id });
+    assert.equal(pulls[0]?.reference, 'one');
+    assert.equal(pulls[0]?.auth?.isAnonymous, false);
+    assert.equal(pulls[0]?.signal, context.signal);
+  });
+});
+
+describe('RemoveImage', () => {
+  it('removes, and succeeds for what is not here', async () => {
+    const { store } = await fixture();
+    const remove = removeImage({ images: store });
+    assert.deepEqual(await remove({ image: spec('one') }, context), {});
+    assert.deepEqual(await remove({ image: spec('one') }, context), {});
+    assert.equal(store.list().length, 1);
+  });
+});
+
+describe('ImageFsInfo', () => {
+  it('has one entry and no second disk', async () => {
+    const usage = { timestampNs: 5n, mountpoint: '/m', usedBytes: 7n, inodesUsed: 2n };
+    const answer = await imageFsInfo({ imageFs: { usage: () => usage } })({}, context);
+    const entry = { timestamp: '5', fsId: { mountpoint: '/m' }, usedBytes: { value: '7' }, inodesUsed: { value: '2' } };
+    assert.deepEqual(answer, { imageFilesystems: [entry], containerFilesystems: [] });
+  });
+});
+
+function spec(image: string) {
+  return { image, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' };
+}
+
+async function fixture() {
+  const content = new FakeContent();
+  const store = new ImageStore({ records: new FakeRecords(), content, platform: amd64, log: silentLog });
+  const one = await store.add(parseReference('one'), content.image({ config: { User: '1003:1004' }, annotations: { note: 'x' } }), true);
+  const two = await store.add(parseReference('two'), content.image({ config: { User: 'www-data:1004' } }), false);
+  return { store, one, two };
+}
