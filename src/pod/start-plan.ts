@@ -33,8 +33,8 @@ export async function runPlan(steps: readonly Step[], undo: Undo, signal?: Abort
   const done = new Map<string, Promise<boolean>>();
 
   const runStep = async (step: Step): Promise<boolean> => {
-    const needed = await Promise.all((step.needs ?? []).map((name) => done.get(name) ?? false));
-    if (needed.includes(false) || stop.signal.aborted) return false;
+    const needed = await Promise.all((step.needs ?? []).map(async (name) => await done.get(name)));
+    if (!needed.every((ended) => ended === true) || stop.signal.aborted) return false;
     const startMs = performance.now() - startedAt;
     if (step.undo !== undefined) undo.push(step.undo.what, step.undo.act);
     try {

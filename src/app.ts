@@ -1,0 +1,130 @@
+import path from 'node:path';
+import { linuxKernel } from './app/linux-kernel.ts';
+import { buildImages } from './app/images.ts';
+import { buildNetwork } from './app/network.ts';
+import { askFeatures, buildRuntimes } from './app/runtimes.ts';
+import { buildHandlers } from './app/handlers.ts';
+import type { Config } from './config/config.ts';
+import { Containerd } from './containerd/client.ts';
+import { CriServer } from './cri/server.ts';
+import { loadCriServices } from './cri/service.ts';
+import { LogPump } from './io/log-pump.ts';
+import { systemClock } from './lib/clock.ts';
+import { CodedError, messageOf } from './lib/errors.ts';
+import { KeyedLock } from './lib/keyed-lock.ts';
+import type { Log } from './lib/log.ts';
+import { readHostFacts } from './linux/host-facts.ts';
+import { bootId } from './linux/procfs.ts';
+import type { ContainerStatusRecord } from './pod/container-records.ts';
+import type { Container } from './pod/container.ts';
+import { Creations } from './pod/creations.ts';
+import { PodEvents } from './pod/events.ts';
+import { ExitWatcher } from './pod/exits.ts';
+import { Folders } from './pod/folders.ts';
+import { IdStore } from './pod/id-store.ts';
+import type { Parts } from './pod/parts.ts';
+import { PauseKeeper } from './pod/pause.ts';
+import { RecordFiles } from './pod/record-files.ts';
+import { markBroken } from './pod/recover-sandbox.ts';
+import { recover } from './pod/recover.ts';
+import { StatsReader } from './pod/stats.ts';
+import type { Sandbox, SandboxRecord } from './pod/sandbox.ts';
+
+/** How long calls under way may take to end when podwright is told to stop, ms. */
+const drainMs = 10_000;
+
+/** A podwright that serves. */
+export interface App {
+  /** Ends serving and lets go of everything; the containers run on. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Builds every part, brings memory in step with what is there, and only then opens the socket. Rejects with
+ * UNAVAILABLE when containerd cannot be reached within `waitMs`.
+ */
+export async function startApp(config: Config, log: Log, options: { readonly waitMs: number }): Promise<App> {
+  const clock = systemClock();
+  const folders = new Folders(config.root, config.state);
+  const containerd = new Containerd({ ...config.containerd, log, clock });
+  await waitForContainerd(containerd, config, options.waitMs);
+  await containerd.namespaces.ensure(config.containerd.namespace);
+
+  const runtimes = buildRuntimes(config, containerd);
+  const images = await buildImages({ config, containerd, folders, clock, log });
+  const network = await buildNetwork({ config, clock, log });
+  const logs = new LogPump({ log });
+  await logs.start();
+  const features = await askFeatures(config, containerd, log);
+  const host = await readHostFacts();
+
+  const sandboxes = new IdStore<Sandbox>('pod sandbox');
+  const containers = new IdStore<Container>('container');
+  const sandboxRecords = new RecordFiles<SandboxRecord>(folders.sandboxes, 'sandbox.json', log);
+  const base = {
+    log,
+    clock,
+    folders,
+    host,
+    kernel: linuxKernel,
+    bootId: await bootId(),
+    namespace: config.containerd.namespace,
+    sandboxImage: config.images.sandbox,
+    containerd,
+    images: images.pods,
+    network: network.pods,
+    logs,
+    runtimes,
+    sandboxes,
+    containers,
+    sandboxNames: new Creations('pod sandbox'),
+    containerNames: new Creations('container'),
+    sandboxRecords,
+    containerRecords: new RecordFiles<ContainerStatusRecord>(folders.containers, 'status.json', log),
+    sandboxLocks: new KeyedLock(),
+    containerLocks: new KeyedLock(),
+    events: new PodEvents(),
+  };
+  const onPauseLost = (id: string): void => {
+    const sandbox = sandboxes.find(id);
+    if (sandbox === undefined) return;
+    markBroken(base, sandbox).catch((error: unknown) => {
+      log.error({ podSandboxId: id, error: messageOf(error) }, 'a lost pod sandbox could not be recorded');
+    });
+  };
+  const parts: Parts = { ...base, pauses: new PauseKeeper(base, onPauseLost), exits: new ExitWatcher(base) };
+  await recover(parts);
+
+  const stats = new StatsReader(parts);
+  const services = loadCriServices();
+  const server = new CriServer({
+    socket: config.socket,
+    services,
+    handlers: buildHandlers({ config, parts, services, images, network, containerd, stats, features }),
+    log,
+    clock,
+  });
+  await server.start();
+
+  return {
+    async stop() {
+      await server.stop(drainMs);
+      await Promise.all([parts.sandboxNames.settle(), parts.containerNames.settle()]);
+      await Promise.all([parts.pauses.letGo(), parts.exits.stop()]);
+      await Promise.all([logs.stop(), images.stop(), network.stop()]);
+      containerd.close();
+    },
+  };
+}
+
+/** Waits until containerd answers, but no longer than `waitMs`. */
+async function waitForContainerd(containerd: Containerd, config: Config, waitMs: number): Promise<void> {
+  const { address } = config.containerd;
+  const late = new CodedError('unavailable', `containerd does not answer at ${path.resolve(address)}: ${containerd.state().reason}`);
+  try {
+    await containerd.waitReady(AbortSignal.timeout(Math.max(waitMs, 1)));
+  } catch (error) {
+    containerd.close();
+    throw new CodedError('unavailable', late.message, { cause: error });
+  }
+}

@@ -1,0 +1,90 @@
+import type { Config } from '../config/config.ts';
+import type { Containerd } from '../containerd/client.ts';
+import type { RpcHandlers } from '../cri/handlers.ts';
+import { imageFsInfo } from '../cri/image/image-fs-info.ts';
+import { imageStatus } from '../cri/image/image-status.ts';
+import { listImages } from '../cri/image/list-images.ts';
+import { pullImage } from '../cri/image/pull-image.ts';
+import { removeImage } from '../cri/image/remove-image.ts';
+import { streamImages } from '../cri/image/stream-images.ts';
+import { containerStats } from '../cri/runtime/container-stats.ts';
+import { containerStatus } from '../cri/runtime/container-status.ts';
+import { createContainer } from '../cri/runtime/create-container.ts';
+import { execSync } from '../cri/runtime/exec-sync.ts';
+import { listContainerStats } from '../cri/runtime/list-container-stats.ts';
+import { listContainers } from '../cri/runtime/list-containers.ts';
+import { listPodSandboxStats } from '../cri/runtime/list-pod-sandbox-stats.ts';
+import { listPodSandbox } from '../cri/runtime/list-pod-sandbox.ts';
+import { podSandboxStats } from '../cri/runtime/pod-sandbox-stats.ts';
+import { podSandboxStatus } from '../cri/runtime/pod-sandbox-status.ts';
+import { removeContainer } from '../cri/runtime/remove-container.ts';
+import { removePodSandbox } from '../cri/runtime/remove-pod-sandbox.ts';
+import { reopenContainerLog } from '../cri/runtime/reopen-container-log.ts';
+import { runPodSandbox } from '../cri/runtime/run-pod-sandbox.ts';
+import { runtimeConfig } from '../cri/runtime/runtime-config.ts';
+import { startContainer } from '../cri/runtime/start-container.ts';
+import { status, type HandlerFeatures } from '../cri/runtime/status.ts';
+import { stopContainer } from '../cri/runtime/stop-container.ts';
+import { stopPodSandbox } from '../cri/runtime/stop-pod-sandbox.ts';
+import { updateContainerResources } from '../cri/runtime/update-container-resources.ts';
+import { updatePodSandboxResources } from '../cri/runtime/update-pod-sandbox-resources.ts';
+import { updateRuntimeConfig } from '../cri/runtime/update-runtime-config.ts';
+import { version } from '../cri/runtime/version.ts';
+import type { CriServices } from '../cri/service.ts';
+import type { Parts } from '../pod/parts.ts';
+import type { StatsReader } from '../pod/stats.ts';
+import type { ImageParts } from './images.ts';
+import type { NetworkParts } from './network.ts';
+import { podwrightVersion, runtimeInfo, runtimeReadiness } from './status.ts';
+
+/** Every RPC that is built; what is missing here answers UNIMPLEMENTED. */
+export function buildHandlers(of: {
+  readonly config: Config;
+  readonly parts: Parts;
+  readonly services: CriServices;
+  readonly images: ImageParts;
+  readonly network: NetworkParts;
+  readonly containerd: Containerd;
+  readonly stats: StatsReader;
+  readonly features: ReadonlyMap<string, HandlerFeatures>;
+}): Partial<RpcHandlers> {
+  const { parts, services, images, network, containerd, stats, features } = of;
+  const imageDeps = { images: images.store, puller: images.puller, imageFs: images.imageFs };
+  return {
+    Version: version({ version: podwrightVersion() }),
+    Status: status({
+      runtimes: parts.runtimes,
+      runtimeReady: () => runtimeReadiness(containerd),
+      networkReady: () => network.ready(),
+      featuresOf: (handler) => features.get(handler) ?? { recursiveReadOnlyMounts: false, userNamespaces: false },
+      info: () => runtimeInfo(of.config, containerd),
+    }),
+    RuntimeConfig: runtimeConfig(parts.runtimes),
+    UpdateRuntimeConfig: updateRuntimeConfig(parts),
+    RunPodSandbox: runPodSandbox(parts),
+    StopPodSandbox: stopPodSandbox(parts),
+    RemovePodSandbox: removePodSandbox(parts),
+    PodSandboxStatus: podSandboxStatus(parts),
+    ListPodSandbox: listPodSandbox(parts, services),
+    UpdatePodSandboxResources: updatePodSandboxResources(parts),
+    CreateContainer: createContainer(parts),
+    StartContainer: startContainer(parts),
+    StopContainer: stopContainer(parts),
+    RemoveContainer: removeContainer(parts),
+    ListContainers: listContainers(parts, services),
+    ContainerStatus: containerStatus(parts),
+    UpdateContainerResources: updateContainerResources(parts),
+    ReopenContainerLog: reopenContainerLog(parts),
+    ExecSync: execSync(parts),
+    ContainerStats: containerStats(parts, stats),
+    ListContainerStats: listContainerStats(parts, stats),
+    PodSandboxStats: podSandboxStats(parts, stats),
+    ListPodSandboxStats: listPodSandboxStats(parts, stats),
+    ListImages: listImages(imageDeps),
+    StreamImages: streamImages(imageDeps),
+    ImageStatus: imageStatus(imageDeps),
+    PullImage: pullImage(imageDeps),
+    RemoveImage: removeImage(imageDeps),
+    ImageFsInfo: imageFsInfo(imageDeps),
+  };
+}

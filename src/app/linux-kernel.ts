@@ -1,0 +1,45 @@
+import { readFile, mkdir } from 'node:fs/promises';
+import os from 'node:os';
+import { parseApparmorProfiles } from '../spec/apparmor.ts';
+import { cgroupOomKills, removeCgroup } from '../linux/cgroup.ts';
+import { devicesAt, hostDevices } from '../linux/devices.ts';
+import { isMountPoint, mountShm, umountBelow } from '../linux/mount.ts';
+import { readMountinfo } from '../linux/mountinfo.ts';
+import { pinNamespaces, unpinNamespaces } from '../linux/namespaces.ts';
+import { pinUserNamespaces } from '../linux/user-namespaces.ts';
+import type { KernelPort } from '../pod/kernel.ts';
+
+/** The real kernel, as the Pod layer asks for it. */
+export const linuxKernel: KernelPort = {
+  async pinNamespaces({ dir, net, uts, ipc, hostname, sysctls, user }) {
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    const request = {
+      dir,
+      net,
+      uts,
+      ipc,
+      hostname,
+      sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
+    };
+    return user === undefined
+      ? pinNamespaces(request)
+      : await pinUserNamespaces({ ...request, uidMap: user.uids, gidMap: user.gids });
+  },
+  async unpinNamespaces(dir) {
+    unpinNamespaces(dir);
+  },
+  isMounted: isMountPoint,
+  async mountShm(path, sizeBytes) {
+    mountShm(path, sizeBytes);
+  },
+  unmountBelow: umountBelow,
+  removeCgroup,
+  mountTable: readMountinfo,
+  devicesAt,
+  hostDevices,
+  async apparmorProfiles() {
+    return parseApparmorProfiles(await readFile('/sys/kernel/security/apparmor/profiles', 'utf8'));
+  },
+  hostname: () => os.hostname(),
+  oomKills: cgroupOomKills,
+};
