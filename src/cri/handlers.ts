@@ -37,7 +37,7 @@ type Named<T> = { [Name in keyof T as string extends Name ? never : number exten
 type GrpcHandlers = Named<RuntimeServiceHandlers> & Named<ImageServiceHandlers>;
 
 /** The 43 RPCs of CRI v1. */
-export type RpcName = keyof GrpcHandlers & string;
+export type RpcName = keyof GrpcHandlers;
 
 type RpcOf<Handler> =
   Handler extends (...call: infer Call) => void

@@ -3,9 +3,10 @@ import type { Encoded, RpcHandlers, RpcName, StreamingRpc, UnaryRpc } from './ha
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
+import { CodedError } from '../lib/errors.ts';
 
-// From src/cri as from dist/cri.
-const protoFolder = fileURLToPath(new URL('../../proto/cri', import.meta.url));
+/** The most one message may hold, both ways: what the kubelet's client and containerd allow. */
+export const maxMessageBytes = 16 * 1024 * 1024;
 
 /** The response of an RPC, or one message of it where it streams. */
 export type ResponseOf<Name extends RpcName> =
@@ -17,17 +18,21 @@ export type ResponseOf<Name extends RpcName> =
 
 /** Both services of the CRI as grpc-js wants them, and the encoder of each RPC's responses. */
 export interface CriServices {
-  /** The definitions by full name: `runtime.v1.RuntimeService` and `runtime.v1.ImageService`. */
-  readonly definitions: Readonly<Record<string, grpc.ServiceDefinition>>;
+  /** The definitions of RuntimeService and ImageService, whose responses are `Encoded` ones only. */
+  readonly definitions: readonly grpc.ServiceDefinition[];
   /**
    * The wire form of a response. A message whose only content is one item of a repeated field is that item's
    * tagged bytes, so `{containers: [c]}` encoded for each container and then joined is a list's response.
    */
   encodeResponse<Name extends RpcName>(name: Name, response: ResponseOf<Name>): Buffer;
+  /** The same for whatever an RPC answered; `resourceExhausted` when it is more than a client would take. */
+  toEncoded(name: RpcName, response: object): Encoded;
 }
 
 /** Reads the contract from proto/cri. Takes some 30 ms and is synchronous: once, at start. */
 export function loadCriServices(): CriServices {
+  // The same distance from src/cri and from dist/cri.
+  const protoFolder = fileURLToPath(new URL('../../proto/cri', import.meta.url));
   const loaded = loadSync(path.join(protoFolder, 'runtime/v1/api.proto'), {
     keepCase: false,
     longs: String, // created_at and memory limits do not fit a number
@@ -36,29 +41,38 @@ export function loadCriServices(): CriServices {
     oneofs: true,
     includeDirs: [protoFolder],
   });
-  const definitions: Record<string, grpc.ServiceDefinition> = {};
   const encoders = new Map<string, grpc.serialize<object>>();
-  for (const name of ['runtime.v1.RuntimeService', 'runtime.v1.ImageService']) {
-    const service = loaded[name] as grpc.ServiceDefinition;
-    definitions[name] = Object.fromEntries(
-      Object.entries(service).map(([rpc, method]) => {
-        const encode: grpc.serialize<object> = method.responseSerialize;
-        encoders.set(rpc, encode);
-        return [rpc, { ...method, responseSerialize: encodeUnlessEncoded(encode) }];
-      }),
-    );
-  }
+  const definitions = ['runtime.v1.RuntimeService', 'runtime.v1.ImageService'].map((service) => {
+    const methods = Object.entries(loaded[service] as grpc.ServiceDefinition);
+    for (const [name, method] of methods) encoders.set(name, method.responseSerialize);
+    return Object.fromEntries(methods.map(([name, method]) => [name, { ...method, responseSerialize: bytesOf }]));
+  });
+  const encode = (name: RpcName, response: object): Buffer => {
+    const encoder = encoders.get(name);
+    if (encoder === undefined) throw new Error(`the contract has no RPC ${name}`);
+    return encoder(response);
+  };
   return {
     definitions,
-    encodeResponse(name, response) {
-      const encode = encoders.get(name);
-      if (encode === undefined) throw new Error(`no RPC is named ${name}`);
-      return encode(response as object);
+    encodeResponse: (name, response) => encode(name, response as object),
+    toEncoded(name, response) {
+      const encoded = isEncoded(response) ? response.encoded : encode(name, response);
+      if (encoded.length > maxMessageBytes) {
+        throw new CodedError(
+          'resourceExhausted',
+          `the answer has ${encoded.length} bytes and a client takes ${maxMessageBytes}: filter it, or ask the streaming RPC`,
+        );
+      }
+      return { encoded };
     },
   };
 }
 
+function bytesOf(response: Encoded): Buffer {
+  return response.encoded;
+}
+
 // No message of the CRI has a field of this name, so it tells the two apart.
-function encodeUnlessEncoded(encode: grpc.serialize<object>): grpc.serialize<object> {
-  return (response) => ('encoded' in response && Buffer.isBuffer(response.encoded) ? response.encoded : encode(response));
+function isEncoded(response: object): response is Encoded {
+  return 'encoded' in response && Buffer.isBuffer(response.encoded);
 }

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * The kinds of failure podwright knows. They are containerd's error kinds, which are gRPC's status
  * codes under other names, so that an error keeps its kind on its way from containerd to the kubelet.
@@ -46,7 +48,9 @@ export function isKind(error: unknown, ...kinds: ErrorKind[]): boolean {
 
 /** The message of any thrown value. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error) return error.message;
+  // String() throws for an object without a prototype, and this is called where nothing may be thrown.
+  return typeof error === 'string' ? error : inspect(error);
 }
 
 /** Wraps `error` with what was being tried, keeping its kind: `start task "abc": shim exited`. */
