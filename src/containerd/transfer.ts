@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AuthResponse } from '../types/containerd/containerd/types/transfer/AuthResponse.ts';
 import type { TransferDefinition } from '../types/containerd/containerd/services/transfer/v1/Transfer.ts';
+import { wrapError } from '../lib/errors.ts';
 import { toWireAny } from './any.ts';
 import { fromWireDescriptor } from './descriptor.ts';
 import type { Descriptor } from './descriptor.ts';
@@ -97,7 +98,7 @@ export class Transfer {
       const id = `podwright-${kind}-${randomUUID()}`;
       const stream = await this.#parts.streaming.open(id, call);
       streams.push(stream);
-      void serve(stream).catch((error: unknown) => failure.abort(error));
+      void serve(stream).catch((error: unknown) => failure.abort(wrapError(`serve its ${kind} stream`, error)));
       return id;
     };
     try {

@@ -1,0 +1,166 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const INDEX = 'application/vnd.oci.image.index.v1+json';
+
+export interface FakeImage {
+  readonly os?: string;
+  readonly architecture?: string;
+  /** Text files of the one layer, by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** The `config` object of the image configuration. */
+  readonly config?: object;
+}
+
+export interface StoredImage {
+  readonly manifestDigest: string;
+  readonly configDigest: string;
+  readonly layerDigest: string;
+  /** The digest of the unpacked layer, which is the chain id of an image of one layer. */
+  readonly diffId: string;
+  readonly size: number;
+}
+
+/** What a request is answered with instead of what it asks for. */
+export interface Refusal {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** An image registry in memory, for what a real one cannot be made to do: refuse, hang, break off. */
+export class FakeRegistry {
+  readonly requests: { readonly method: string; readonly path: string; readonly authorization: string }[] = [];
+  /** Asked before each request is served; `'hang'` never answers it. */
+  intercept: (request: IncomingMessage) => Refusal | 'hang' | undefined = () => undefined;
+  readonly #blobs = new Map<string, { readonly type: string; readonly data: Buffer }>();
+  readonly #tags = new Map<string, string>();
+  readonly #server: Server;
+
+  constructor() {
+    this.#server = createServer((request, response) => this.#serve(request, response));
+  }
+
+  async start(): Promise<void> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  /** HOST:PORT, as in a reference. containerd speaks plain HTTP with 127.0.0.1. */
+  get host(): string {
+    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Refuses whoever does not show this name and password by basic authentication. */
+  requireBasic(username: string, password: string): void {
+    const expected = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+    this.intercept = (request) =>
+      request.headers.authorization === expected
+        ? undefined
+        : { status: 401, headers: { 'www-authenticate': 'Basic realm="fake"' } };
+  }
+
+  /** Stores an image of one layer under a tag. */
+  addImage(repository: string, tag: string, image: FakeImage = {}): StoredImage {
+    const stored = this.#store(image);
+    this.#tags.set(`${repository}:${tag}`, stored.manifestDigest);
+    return stored;
+  }
+
+  /** Stores an index of images for several platforms under a tag. */
+  addIndex(repository: string, tag: string, images: readonly FakeImage[]): { digest: string; images: StoredImage[] } {
+    const stored = images.map((image) => this.#store(image));
+    const manifests = stored.map(({ manifestDigest }, i) => ({
+      mediaType: MANIFEST,
+      digest: manifestDigest,
+      size: this.#blobs.get(manifestDigest)?.data.length,
+      platform: { os: images[i]?.os ?? 'linux', architecture: images[i]?.architecture ?? 'amd64' },
+    }));
+    const digest = this.#put(INDEX, JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests }));
+    this.#tags.set(`${repository}:${tag}`, digest);
+    return { digest, images: stored };
+  }
+
+  #store({ os = 'linux', architecture = 'amd64', files = {}, config = {} }: FakeImage): StoredImage {
+    const layer = tar(files);
+    const diffId = digestOf(layer);
+    const packed = gzipSync(layer);
+    const layerDigest = this.#put('application/octet-stream', packed);
+    const configJson = JSON.stringify({ os, architecture, config, rootfs: { type: 'layers', diff_ids: [diffId] } });
+    const configDigest = this.#put('application/octet-stream', configJson);
+    const manifest = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MANIFEST,
+      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: configDigest, size: configJson.length },
+      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: layerDigest, size: packed.length }],
+    });
+    const manifestDigest = this.#put(MANIFEST, manifest);
+    const size = manifest.length + configJson.length + packed.length;
+    return { manifestDigest, configDigest, layerDigest, diffId, size };
+  }
+
+  #put(type: string, data: Buffer | string): string {
+    const bytes = Buffer.from(data);
+    const digest = digestOf(bytes);
+    this.#blobs.set(digest, { type, data: bytes });
+    return digest;
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const { method = 'GET', url = '/' } = request;
+    const path = url.split('?')[0] ?? '/';
+    this.requests.push({ method, path, authorization: request.headers.authorization ?? '' });
+    const refusal = this.intercept(request);
+    if (refusal === 'hang') return;
+    if (refusal !== undefined) {
+      response.writeHead(refusal.status, refusal.headers).end(refusal.body);
+      return;
+    }
+    const [, repository, kind, reference] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(path) ?? [];
+    const digest = kind === 'manifests' ? (this.#tags.get(`${repository}:${reference}`) ?? reference) : reference;
+    const blob = this.#blobs.get(digest ?? '');
+    if (path === '/v2/') response.end('{}');
+    else if (blob === undefined) response.writeHead(404).end('{"errors":[{"code":"MANIFEST_UNKNOWN"}]}');
+    else {
+      const headers = { 'content-type': blob.type, 'content-length': blob.data.length, 'docker-content-digest': digest };
+      response.writeHead(200, headers).end(method === 'HEAD' ? undefined : blob.data);
+    }
+  }
+}
+
+function digestOf(data: Buffer): string {
+  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
+}
+
+/** A tar archive (ustar) of text files; the same files give the same bytes. */
+function tar(files: Readonly<Record<string, string>>): Buffer {
+  const parts: Buffer[] = [];
+  for (const [name, text] of Object.entries(files)) {
+    const body = Buffer.from(text);
+    const header = Buffer.alloc(512);
+    header.write(name, 0);
+    header.write('0000644\0', 100);
+    header.write('0000000\0', 108);
+    header.write('0000000\0', 116);
+    header.write(`${body.length.toString(8).padStart(11, '0')}\0`, 124);
+    header.write('00000000000\0', 136);
+    header.write('        ', 148);
+    header.write('0', 156);
+    header.write('ustar\x0000', 257);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    parts.push(header, body, Buffer.alloc((512 - (body.length % 512)) % 512));
+  }
+  return Buffer.concat([...parts, Buffer.alloc(1024)]);
+}
