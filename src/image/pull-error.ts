@@ -29,7 +29,9 @@ export function pullErrorKind(error: unknown): ErrorKind {
  * redirects to object stores carry signatures there; `redact` takes the caller's own secrets out.
  */
 export function pullError(name: string, host: string, error: unknown, redact: (text: string) => string): CodedError {
-  const cause = redact(stripUrls(messageOf(error)));
+  const text = messageOf(error);
+  const known = `pull image "${name}": `; // as the containerd client begins it
+  const cause = redact(stripUrls(text.startsWith(known) ? text.slice(known.length) : text));
   return new CodedError(pullErrorKind(error), `pull image "${name}" from ${host}: ${cause}`);
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, rmdir } from 'node:fs/promises';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { Undo } from '../lib/undo.ts';
 import type { Log } from '../lib/log.ts';
@@ -66,6 +66,17 @@ export class UserFiles {
     } catch (error) {
       if (this.#texts.get(chainId) === texts) this.#texts.delete(chainId);
       throw error;
+    }
+  }
+
+  /** Takes away what a read left mounted when podwright was killed in it; before the first read. */
+  async sweep(): Promise<void> {
+    const { access, folder } = this.#options;
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const name of await readdir(folder)) {
+      const root = path.join(folder, name);
+      await access.unmount(root);
+      await rmdir(root);
     }
   }
 

@@ -39,6 +39,12 @@ describe('pull error', () => {
     assert.equal(error.cause, undefined);
   });
 
+  it('says what was tried once', () => {
+    const cause = new CodedError('notFound', 'pull image "reg.io/app:1": failed to resolve image: not found');
+    const error = pullError('reg.io/app:1', 'reg.io', cause, (text) => text);
+    assert.equal(error.message, 'pull image "reg.io/app:1" from reg.io: failed to resolve image: not found');
+  });
+
   it('takes queries, fragments and users out of URLs', () => {
     assert.equal(stripUrls('a "https://x.io/b?c=d&e" f'), 'a "https://x.io/b" f');
     assert.equal(stripUrls('to http://x.io/b#c: bad'), 'to http://x.io/b: bad');

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { UserFiles } from '../../../src/image/user-files.ts';
@@ -77,6 +77,15 @@ describe('user files of an image', () => {
     assert.equal(snapshots.viewsMade, 3);
     await files.read('b');
     assert.equal(snapshots.viewsMade, 4);
+  });
+
+  it('are unmounted at the start when a killed podwright left them mounted', async () => {
+    const { files, mounted } = fixture();
+    const left = path.join(folder, 'left');
+    await mkdir(left);
+    mounted.add(left);
+    await files.sweep();
+    assert.equal(mounted.size, 0);
   });
 
   function fixture(capacity?: number) {
