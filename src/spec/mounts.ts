@@ -55,8 +55,8 @@ const allowedOptions: readonly string[] = ['noexec', 'nodev', 'nosuid'];
  */
 export function buildMounts(input: MountInput): MountSection {
   const byPath = new Map<string, OciMount>();
-  const own = [...imageVolumeMounts(input), ...sandboxFileMounts(input), ...input.mounts.map((m) => criMount(m, input))];
-  for (const mount of own) {
+  const fromCri = input.mounts.map((mount) => criMount(mount, input));
+  for (const mount of [...imageVolumeMounts(input), ...sandboxFileMounts(input), ...fromCri]) {
     byPath.delete(mount.destination);
     byPath.set(mount.destination, mount);
   }
@@ -75,7 +75,8 @@ export function needsMountInfo(mounts: readonly Mount__Output[]): boolean {
 export function checkMountOptions(mount: Mount__Output): void {
   const unknown = mount.mountOptions.find((option) => !allowedOptions.includes(option));
   if (unknown !== undefined) {
-    throw invalidField(`mount_options of the mount at ${mount.containerPath}`, unknown, `known are ${allowedOptions.join(', ')}`);
+    const field = `mount_options of the mount at ${mount.containerPath}`;
+    throw invalidField(field, unknown, `known are ${allowedOptions.join(', ')}`);
   }
   if (!mount.recursiveReadOnly) return;
   const field = `recursive_read_only of the mount at ${mount.containerPath}`;
@@ -170,7 +171,7 @@ function accessOf(mount: Mount__Output, rroSupported: boolean): 'rw' | 'ro' | 'r
   if (rroSupported) return 'rro';
   throw new CodedError(
     'unknown',
-    `RROUnsupported: the mount at ${mount.containerPath} is recursive_read_only, which the kernel or the OCI runtime lacks`,
+    `RROUnsupported: the mount at ${mount.containerPath} is recursive_read_only, which kernel or OCI runtime lack`,
   );
 }
 

@@ -98,6 +98,7 @@ function joinPid(path: string | undefined, why: string): OciNamespace {
   return { type: 'pid', path };
 }
 
+// runc from 1.2 on reads the mappings from the namespace itself and only warns of being told them; 1.1 needs them.
 function userMappings(
   sandbox: SandboxNamespaces,
   sandboxOptions: NamespaceOption__Output | null,

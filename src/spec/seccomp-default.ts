@@ -11,7 +11,8 @@ const enosys = 38;
 const eperm = 1;
 
 /** clone's flags that make a namespace: mount, cgroup, UTS, IPC, user, PID, network (linux/sched.h). */
-const newNamespaceFlags = 0x00_02_00_00 + 0x02_00_00_00 + 0x04_00_00_00 + 0x08_00_00_00 + 0x10_00_00_00 + 0x20_00_00_00 + 0x40_00_00_00;
+const newNamespaceFlags =
+  0x00_02_00_00 + 0x02_00_00_00 + 0x04_00_00_00 + 0x08_00_00_00 + 0x10_00_00_00 + 0x20_00_00_00 + 0x40_00_00_00;
 
 // 0 and PER_LINUX32, each also with UNAME26, and the query: none weakens ASLR or mmap_min_addr.
 const personalities: readonly number[] = [0x0, 0x8, 0x2_00_00, 0x2_00_08, 0xff_ff_ff_ff];

@@ -90,7 +90,7 @@ function checkContainerSecurity(config: ContainerConfig__Output, sandboxConfig: 
 
 function checkMount(mount: Mount__Output): void {
   requireAbsolute('config.mounts.container_path', mount.containerPath);
-  if (mount.image === null) requireAbsolute('config.mounts.host_path', mount.hostPath);
+  if ((mount.image?.image ?? '') === '') requireAbsolute('config.mounts.host_path', mount.hostPath);
   else if (mount.hostPath !== '') {
     throw invalidField('config.mounts.host_path', mount.hostPath, 'an image volume has no host path');
   }

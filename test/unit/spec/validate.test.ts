@@ -112,6 +112,13 @@ describe('a container config', () => {
     assert.doesNotThrow(() => validateContainerConfig(containerConfig({ mounts: [criMount('/data', { hostPath: '', image })] }), sandbox));
   });
 
+  it('takes an image without a name in a mount for none', () => {
+    const image = { image: '', annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' };
+    assert.doesNotThrow(() => validateContainerConfig(containerConfig({ mounts: [criMount('/data', { image })] }), sandbox));
+    const mounts = [criMount('/data', { image, hostPath: '' })];
+    assert.throws(() => validateContainerConfig(containerConfig({ mounts }), sandbox), invalid('host_path'));
+  });
+
   it('may have the sandbox’s own user namespace', () => {
     assert.doesNotThrow(() => validateContainerConfig(containerConfig({}, usernsOf({})), sandboxConfig({}, usernsOf({}))));
   });
