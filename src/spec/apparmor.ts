@@ -23,7 +23,7 @@ export function apparmorProfile(
   if (choice.kind === 'unconfined') return undefined;
   if (!host.apparmorEnabled) {
     if (choice.kind === 'unset') return undefined;
-    throw new CodedError('invalidArgument', `apparmor asks for ${choice.kind}, but this host has AppArmor not enabled`);
+    throw new CodedError('invalidArgument', `apparmor asks for ${choice.kind}, but AppArmor is not enabled here`);
   }
   if (choice.kind === 'localhost') return requireLoaded(choice.ref, loaded);
   if (context.privileged) return undefined;
