@@ -53,8 +53,8 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const runtimes = buildRuntimes(config, containerd);
   const images = await buildImages({ config, containerd, folders, clock, log });
   const network = await buildNetwork({ config, clock, log });
-  const logs = new LogPump({ log });
-  await logs.start();
+  const logs = new LogPump(log, clock);
+  logs.start();
   const features = await askFeatures(config, containerd, log);
   const host = await readHostFacts();
 

@@ -15,12 +15,11 @@ export async function killTask(containerd: ContainerdPort, id: string): Promise<
 
 /** Removes a pause container's task, record, snapshot and store entry, whichever of them there are. */
 export async function discardPause(containerd: ContainerdPort, id: string, snapshotter: string): Promise<void> {
+  // First, or a container started now would be sent to a shim that is about to be forgotten.
+  await missingIsFine(containerd.sandboxes.delete(id));
   await discardTask(containerd, id);
   await missingIsFine(containerd.containers.delete(id));
-  await Promise.all([
-    missingIsFine(containerd.snapshots(snapshotter).remove(id)),
-    missingIsFine(containerd.sandboxes.delete(id)),
-  ]);
+  await missingIsFine(containerd.snapshots(snapshotter).remove(id));
 }
 
 /** Kills and deletes a task if there is one, waiting for its end in between. */
