@@ -1,0 +1,86 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { cacheFolder, fillOnce } from './cache.ts';
+import { catalogue, type Ingredients } from './catalogue.ts';
+import { buildImage, type Descriptor } from './oci.ts';
+
+const run = promisify(execFile);
+const here = import.meta.dirname;
+const busyboxPath = '/bin/busybox';
+
+/** One image of a built set: where it goes, and its blobs as files below the set's folder. */
+export interface StoredImage {
+  readonly names: readonly string[];
+  readonly blobs: readonly string[];
+  /** In the order in which a registry takes them: what is named before what names it. */
+  readonly manifests: readonly Descriptor[];
+}
+
+/** A built set of images. */
+export interface ImageSet {
+  readonly folder: string;
+  readonly images: readonly StoredImage[];
+}
+
+/** The path of a blob of a built set. */
+export function blobPath(set: ImageSet, digest: string): string {
+  return path.join(set.folder, digest.replace(':', '-'));
+}
+
+/** Builds every image of the catalogue, or finds them built by an earlier run from the same sources. */
+export async function buildImages(): Promise<ImageSet> {
+  const folder = path.join(cacheFolder(), 'images', await sourceHash());
+  if (!existsSync(folder)) {
+    await mkdir(path.dirname(folder), { recursive: true });
+    await fillOnce(folder, writeImages);
+  }
+  const images = JSON.parse(await readFile(path.join(folder, 'images.json'), 'utf8')) as StoredImage[];
+  return { folder, images };
+}
+
+async function writeImages(folder: string): Promise<void> {
+  const ingredients = await gather(folder);
+  const images: StoredImage[] = [];
+  for (const entry of catalogue) {
+    const image = buildImage(entry.make(ingredients));
+    const manifests = image.manifests.map(({ descriptor, data }) => [descriptor.digest, data] as const);
+    for (const [digest, data] of [...image.blobs, ...manifests]) {
+      await writeFile(path.join(folder, digest.replace(':', '-')), data);
+    }
+    images.push({
+      names: entry.names,
+      blobs: [...image.blobs.keys()],
+      manifests: image.manifests.map(({ descriptor }) => descriptor),
+    });
+  }
+  await writeFile(path.join(folder, 'images.json'), JSON.stringify(images, undefined, 2));
+}
+
+async function gather(folder: string): Promise<Ingredients> {
+  const { stdout } = await run(busyboxPath, ['--list']);
+  return {
+    busybox: await readFile(busyboxPath),
+    applets: stdout.split('\n').filter((name) => name !== ''),
+    pause: await compile('pause.c', path.join(folder, 'pause')),
+  };
+}
+
+/** Compiles a C program of this folder into a static one. */
+async function compile(source: string, into: string): Promise<Buffer> {
+  await run('gcc', ['-Os', '-static', '-s', '-Wall', '-Wextra', '-Werror', '-o', into, path.join(here, source)]);
+  return readFile(into);
+}
+
+/** A hash of all that the images are made from, except for the C library. */
+async function sourceHash(): Promise<string> {
+  const hash = createHash('sha256');
+  const sources = (await readdir(here)).filter((name) => /\.(ts|c)$/.test(name)).sort();
+  for (const file of [...sources.map((name) => path.join(here, name)), busyboxPath]) {
+    hash.update(`${path.basename(file)}\0`).update(await readFile(file));
+  }
+  return hash.digest('hex').slice(0, 16);
+}

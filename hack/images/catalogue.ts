@@ -1,0 +1,88 @@
+import type { ImageSource } from './oci.ts';
+import { busyboxRoot, folder, programRoot, text } from './roots.ts';
+
+/** What recipes are made from: programs of this machine and of this folder. */
+export interface Ingredients {
+  readonly busybox: Buffer;
+  readonly applets: readonly string[];
+  readonly pause: Buffer;
+}
+
+/** A recipe, and every name that the image made by it goes under. */
+export interface CatalogueEntry {
+  readonly names: readonly string[];
+  make(ingredients: Ingredients): ImageSource;
+}
+
+const busyboxLayer = (from: Ingredients) => busyboxRoot(from.busybox, from.applets);
+const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** The sandbox image, where nobody names another. */
+export const pauseImage = 'registry.k8s.io/pause:3.10.2';
+/** A shell and its tools. */
+export const busyboxImage = 'registry.k8s.io/e2e-test-images/busybox:1.37.0-2';
+/** Serves /www on port 8080. */
+export const webImage = 'docker.io/podwright/web:1';
+/** Has something in every field of its configuration that a container inherits. */
+export const configuredImage = 'docker.io/podwright/configured:1';
+/** Is for another platform than this machine's, behind an index. */
+export const foreignImage = 'docker.io/podwright/foreign:1';
+
+/**
+ * The images that a test node's registry holds. A test that needs another image adds a line here.
+ * Two names that differ in their host only are one repository of the registry, so they must be one image.
+ */
+export const catalogue: readonly CatalogueEntry[] = [
+  {
+    names: [pauseImage, 'registry.k8s.io/pause:3.10.1'],
+    make: (from) => ({
+      layers: [programRoot('pause', from.pause)],
+      config: { Entrypoint: ['/pause'], User: '65535:65535', WorkingDir: '/', Env: [path] },
+      index: true,
+    }),
+  },
+  {
+    names: [busyboxImage, 'docker.io/library/busybox:1.37', 'docker.io/library/busybox:latest'],
+    make: (from) => ({ layers: [busyboxLayer(from)], config: { Cmd: ['sh'], Env: [path] } }),
+  },
+  {
+    names: [webImage],
+    make: (from) => ({
+      layers: [busyboxLayer(from), [folder('www'), text('www/index.html', ['hello from podwright'])]],
+      config: {
+        Entrypoint: ['httpd', '-f', '-v', '-h', '/www'],
+        Cmd: ['-p', '8080'],
+        Env: [path],
+        ExposedPorts: { '8080/tcp': {} },
+      },
+    }),
+  },
+  {
+    names: [configuredImage],
+    make: (from) => ({
+      layers: [
+        busyboxLayer(from),
+        [folder('work'), folder('data'), { type: 'folder', path: 'home/app', uid: 1000, gid: 1000 }],
+      ],
+      config: {
+        Entrypoint: ['sh', '-c'],
+        Cmd: ['trap "echo got USR1; exit 7" USR1; echo "$FROM_IMAGE $(id -u) $(pwd)"; while :; do sleep 0.1; done'],
+        User: 'app',
+        WorkingDir: '/work',
+        Env: [path, 'FROM_IMAGE=yes'],
+        StopSignal: 'SIGUSR1',
+        Volumes: { '/data': {} },
+        Labels: { 'podwright.test': 'configured' },
+      },
+    }),
+  },
+  {
+    names: [foreignImage],
+    make: (from) => ({
+      layers: [programRoot('pause', from.pause)],
+      config: { Entrypoint: ['/pause'] },
+      architecture: 's390x',
+      index: true,
+    }),
+  },
+];

@@ -1,0 +1,54 @@
+/** One entry of a layer. Paths are relative, without a leading slash; times are all the epoch. */
+export type Entry =
+  | { readonly type: 'file'; readonly path: string; readonly data: Buffer; readonly mode?: number; readonly uid?: number; readonly gid?: number }
+  | { readonly type: 'folder'; readonly path: string; readonly mode?: number; readonly uid?: number; readonly gid?: number }
+  | { readonly type: 'symlink'; readonly path: string; readonly target: string }
+  | { readonly type: 'hardlink'; readonly path: string; readonly target: string };
+
+const block = 512;
+const typeFlags = { file: '0', hardlink: '1', symlink: '2', folder: '5' } as const;
+
+/** Writes entries as a POSIX ustar archive. The same entries give the same bytes, on every machine. */
+export function writeTar(entries: readonly Entry[]): Buffer {
+  const parts: Buffer[] = [];
+  for (const entry of entries) {
+    parts.push(header(entry));
+    if (entry.type === 'file') {
+      parts.push(entry.data, Buffer.alloc(-entry.data.length & (block - 1)));
+    }
+  }
+  parts.push(Buffer.alloc(2 * block));
+  return Buffer.concat(parts);
+}
+
+function header(entry: Entry): Buffer {
+  const out = Buffer.alloc(block);
+  const isFolder = entry.type === 'folder';
+  const name = isFolder ? `${entry.path}/` : entry.path;
+  const owner = entry.type === 'file' || isFolder ? entry : {};
+  putText(out, 0, 100, name);
+  putOctal(out, 100, 8, ('mode' in owner ? owner.mode : undefined) ?? (isFolder ? 0o755 : 0o644));
+  putOctal(out, 108, 8, ('uid' in owner ? owner.uid : undefined) ?? 0);
+  putOctal(out, 116, 8, ('gid' in owner ? owner.gid : undefined) ?? 0);
+  putOctal(out, 124, 12, entry.type === 'file' ? entry.data.length : 0);
+  putOctal(out, 136, 12, 0);
+  out.write(typeFlags[entry.type], 156, 'latin1');
+  if ('target' in entry) putText(out, 157, 100, entry.target);
+  out.write('ustar\x0000', 257, 'latin1');
+
+  // The checksum counts its own field as spaces.
+  out.fill(' ', 148, 156);
+  const sum = out.reduce((total, byte) => total + byte, 0);
+  out.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  return out;
+}
+
+function putText(out: Buffer, offset: number, room: number, text: string): void {
+  const bytes = Buffer.from(text);
+  if (bytes.length > room) throw new Error(`tar: "${text}" is longer than ${room} bytes`);
+  bytes.copy(out, offset);
+}
+
+function putOctal(out: Buffer, offset: number, room: number, value: number): void {
+  out.write(`${value.toString(8).padStart(room - 1, '0')}\0`, offset, 'latin1');
+}
