@@ -6,13 +6,16 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 
 export interface FakeImage {
   readonly os?: string;
   readonly architecture?: string;
-  /** Text files of the one layer, by path. */
+  /** Text files of the one layer, or of the top one, by path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** The files of the layers below that one, the lowest first. */
+  readonly lowerLayers?: readonly Readonly<Record<string, string>>[];
   /** The `config` object of the image configuration. */
   readonly config?: object;
 }
@@ -20,8 +23,9 @@ export interface FakeImage {
 export interface StoredImage {
   readonly manifestDigest: string;
   readonly configDigest: string;
+  /** Of the top layer. */
   readonly layerDigest: string;
-  /** The digest of the unpacked layer, which is the chain id of an image of one layer. */
+  /** The digest of the top layer unpacked, which is the chain id of an image of one layer. */
   readonly diffId: string;
   readonly size: number;
 }
@@ -92,22 +96,27 @@ export class FakeRegistry {
     return { digest, images: stored };
   }
 
-  #store({ os = 'linux', architecture = 'amd64', files = {}, config = {} }: FakeImage): StoredImage {
-    const layer = tar(files);
-    const diffId = digestOf(layer);
-    const packed = gzipSync(layer);
-    const layerDigest = this.#put('application/octet-stream', packed);
-    const configJson = JSON.stringify({ os, architecture, config, rootfs: { type: 'layers', diff_ids: [diffId] } });
+  #store({ os = 'linux', architecture = 'amd64', files = {}, lowerLayers = [], config = {} }: FakeImage): StoredImage {
+    const layers = [...lowerLayers, files].map((each) => this.#putLayer(each));
+    const { diffId, digest: layerDigest } = layers.at(-1) ?? this.#putLayer(files);
+    const diffIds = layers.map((layer) => layer.diffId);
+    const configJson = JSON.stringify({ os, architecture, config, rootfs: { type: 'layers', diff_ids: diffIds } });
     const configDigest = this.#put('application/octet-stream', configJson);
     const manifest = JSON.stringify({
       schemaVersion: 2,
       mediaType: MANIFEST,
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: configDigest, size: configJson.length },
-      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: layerDigest, size: packed.length }],
+      layers: layers.map(({ digest, size }) => ({ mediaType: LAYER, digest, size })),
     });
     const manifestDigest = this.#put(MANIFEST, manifest);
-    const size = manifest.length + configJson.length + packed.length;
+    const size = layers.reduce((sum, layer) => sum + layer.size, manifest.length + configJson.length);
     return { manifestDigest, configDigest, layerDigest, diffId, size };
+  }
+
+  #putLayer(files: Readonly<Record<string, string>>): { diffId: string; digest: string; size: number } {
+    const layer = tar(files);
+    const packed = gzipSync(layer);
+    return { diffId: digestOf(layer), digest: this.#put('application/octet-stream', packed), size: packed.length };
   }
 
   #put(type: string, data: Buffer | string): string {
