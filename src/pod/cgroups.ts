@@ -1,4 +1,4 @@
-import path from 'node:path';
+import { toCgroupsPath } from '../spec/cgroup-path.ts';
 import type { Runtime } from './runtimes.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -23,5 +23,5 @@ export function ownsCgroupParent(sandbox: Sandbox, runtime: Runtime): boolean {
  */
 export function cgroupsPathOf(id: string, sandbox: Sandbox, runtime: Runtime, namespace: string): string {
   const parent = cgroupParentOf(sandbox, runtime, namespace);
-  return runtime.systemdCgroup ? `${path.basename(parent)}:cri-containerd:${id}` : path.join(parent, id);
+  return toCgroupsPath(parent, id, runtime.systemdCgroup);
 }

@@ -83,7 +83,7 @@ export async function containerSpec(
 function namespacesOf(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__Output): SandboxNamespaces {
   const { namespaces } = sandbox.record;
   const pid = config.linux?.securityContext?.namespaceOptions?.pid ?? 'POD';
-  if (pid !== 'POD') return namespaces;
+  if (pid !== 'POD' || sandbox.hostPid) return namespaces;
   const pause = parts.pauses.pid(sandbox.id);
   if (pause === 0) {
     throw new CodedError('unavailable', `the pause container of pod sandbox "${sandbox.id}", whose PID namespace is to be shared, is being made again; try again`);
@@ -132,7 +132,7 @@ async function resolveDevice(parts: SpecParts, device: ResolvedDevice['device'])
   }
 }
 
-async function readProfile(file: string | undefined): Promise<string | undefined> {
+export async function readProfile(file: string | undefined): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
     return await readFile(file, 'utf8');

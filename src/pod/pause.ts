@@ -1,11 +1,15 @@
 import { isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { buildPauseSpec } from '../spec/pause-spec.ts';
+import { seccompFile } from '../spec/seccomp.ts';
 import { discardPause, killTask } from './discard.ts';
+import { readProfile } from './container-spec.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
 import { cgroupsPathOf } from './cgroups.ts';
 import { pauseExtension, pauseExtensionName, sandboxExtension, sandboxExtensionName, sandboxLabels } from './cri-labels.ts';
 import { sandboxLease } from './leases.ts';
+import type { OciSpec } from '../spec/oci.ts';
 import type { Parts } from './parts.ts';
+import type { ImageFacts } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
 
 type PauseParts = Pick<
@@ -59,6 +63,14 @@ export class PauseKeeper {
     this.#pauses.set(sandbox.id, pause);
     pause.tended = this.#tend(sandbox, pause);
     return await running;
+  }
+
+  /**
+   * Throws what making the pause container would throw because of the request, so that RunPodSandbox fails
+   * with it: the making itself may go on after the answer.
+   */
+  async check(sandbox: Sandbox): Promise<void> {
+    await this.#spec(sandbox, await this.#parts.images.ensure(this.#parts.sandboxImage));
   }
 
   /** The process id of the sandbox's pause container, 0 while there is none. */
@@ -137,19 +149,12 @@ export class PauseKeeper {
 
   /** Makes and starts the pause container. Resolves to the id of its process. */
   async #make(sandbox: Sandbox, signal: AbortSignal): Promise<number> {
-    const { containerd, runtimes, images, sandboxImage, host, namespace } = this.#parts;
+    const { containerd, runtimes, images, sandboxImage } = this.#parts;
     const { id } = sandbox;
     const image = await images.ensure(sandboxImage, signal);
     const runtime = runtimes.get(sandbox.record.runtimeHandler);
     const call = { signal, lease: sandboxLease(id) };
-    const spec = buildPauseSpec({
-      id,
-      config: sandbox.config,
-      namespaces: sandbox.record.namespaces,
-      cgroupsPath: cgroupsPathOf(id, sandbox, runtime, namespace),
-      image: image.config,
-      host,
-    });
+    const spec = await this.#spec(sandbox, image);
     try {
       const record = containerd.containers.create(
         {
@@ -187,6 +192,22 @@ export class PauseKeeper {
     } catch (error) {
       throw wrapError(`make the pause container of pod sandbox "${id}"`, error);
     }
+  }
+
+  async #spec(sandbox: Sandbox, image: ImageFacts): Promise<OciSpec> {
+    const { runtimes, sandboxImage, host, namespace } = this.#parts;
+    const runtime = runtimes.get(sandbox.record.runtimeHandler);
+    const seccompProfile = await readProfile(seccompFile(sandbox.config.linux?.securityContext ?? null));
+    return buildPauseSpec({
+      id: sandbox.id,
+      config: sandbox.config,
+      namespaces: sandbox.record.namespaces,
+      cgroupsPath: cgroupsPathOf(sandbox.id, sandbox, runtime, namespace),
+      image: image.config,
+      imageName: sandboxImage,
+      host,
+      ...(seccompProfile !== undefined && { seccompProfile }),
+    });
   }
 
   #remove(sandbox: Sandbox): Promise<void> {

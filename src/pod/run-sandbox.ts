@@ -91,9 +91,10 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
   const { id } = sandbox;
   const steps: Step[] = [
     {
-      name: 'image',
+      name: 'pause image',
       run: async (signal) => {
         await parts.images.ensure(parts.sandboxImage, signal);
+        await parts.pauses.check(sandbox);
       },
     },
     {
@@ -122,7 +123,7 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
     },
     {
       name: 'pause',
-      needs: ['namespaces', 'lease', 'image'],
+      needs: ['namespaces', 'lease', 'pause image'],
       run: async () => {
         const running = parts.pauses.keep(sandbox);
         if (sandbox.sharesPid) await running;
