@@ -1,0 +1,57 @@
+import net from 'node:net';
+import path from 'node:path';
+
+/** Says what a value must be, where it is not that. */
+export type Check<T> = (value: T) => string | undefined;
+
+export const absolutePath: Check<string> = (value) =>
+  path.isAbsolute(value) && !value.includes('\0') ? undefined : 'must be an absolute path';
+
+// 108 bytes with the closing zero (unix(7)), less the dot and pid of the name the socket is bound under.
+const maxSocketBytes = 99;
+
+export const socketPath: Check<string> = (value) => {
+  if (absolutePath(value) !== undefined || value.endsWith('/')) return 'must be the absolute path of a socket';
+  return Buffer.byteLength(value) <= maxSocketBytes ? undefined : `must have at most ${maxSocketBytes} bytes`;
+};
+
+export const absolutePaths: Check<readonly string[]> = (values) => {
+  if (values.length === 0) return 'must name at least one folder';
+  const bad = values.find((value) => absolutePath(value) !== undefined);
+  return bad === undefined ? undefined : `must be absolute paths only, and ${JSON.stringify(bad)} is none`;
+};
+
+// containerd refuses a namespace or snapshotter of any other form (its identifiers package).
+const identifierForm = /^[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*$/;
+
+export const identifier: Check<string> = (value) =>
+  value.length <= 76 && identifierForm.test(value)
+    ? undefined
+    : 'must be letters and digits, with single ".", "_" or "-" between them, at most 76 of them';
+
+export const handlerName: Check<string> = (value) =>
+  value.length <= 63 && /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value)
+    ? undefined
+    : 'must be a name as a RuntimeClass takes it: lower-case letters, digits, "-" and "."';
+
+export const runtimeType: Check<string> = (value) =>
+  path.isAbsolute(value) || /^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(value)
+    ? undefined
+    : 'must be a containerd runtime such as "io.containerd.runc.v2", or the absolute path of a shim';
+
+export const binary: Check<string> = (value) =>
+  value === '' || path.isAbsolute(value) || !value.includes('/')
+    ? undefined
+    : 'must be an absolute path, a name to be found on PATH, or empty';
+
+export const imageReference: Check<string> = (value) =>
+  value !== '' && !/\s/.test(value) && !value.includes('://') ? undefined : 'must be an image reference such as "registry.k8s.io/pause:3.10.2"';
+
+export const ipAddress: Check<string> = (value) => (net.isIP(value) !== 0 ? undefined : 'must be an IP address');
+
+export const port: Check<number> = (value) => (value >= 0 && value <= 65_535 ? undefined : 'must be a port, 0 to 65535');
+
+/** One of a few words. */
+export function oneOf(...allowed: readonly (string | number)[]): Check<string | number> {
+  return (value) => (allowed.includes(value) ? undefined : `must be ${allowed.map((one) => JSON.stringify(one)).join(', ')}`);
+}
