@@ -50,6 +50,7 @@ export function buildHandlers(of: {
 }): Partial<RpcHandlers> {
   const { parts, services, images, network, containerd, stats, features } = of;
   const imageDeps = { images: images.store, puller: images.puller, imageFs: images.imageFs };
+  const statsDeps = { parts, stats, mountpoint: () => images.imageFs.usage().mountpoint };
   return {
     Version: version({ version: podwrightVersion() }),
     Status: status({
@@ -76,10 +77,10 @@ export function buildHandlers(of: {
     UpdateContainerResources: updateContainerResources(parts),
     ReopenContainerLog: reopenContainerLog(parts),
     ExecSync: execSync(parts),
-    ContainerStats: containerStats(parts, stats),
-    ListContainerStats: listContainerStats(parts, stats),
-    PodSandboxStats: podSandboxStats(parts, stats),
-    ListPodSandboxStats: listPodSandboxStats(parts, stats),
+    ContainerStats: containerStats(statsDeps),
+    ListContainerStats: listContainerStats(statsDeps),
+    PodSandboxStats: podSandboxStats(statsDeps),
+    ListPodSandboxStats: listPodSandboxStats(statsDeps),
     ListImages: listImages(imageDeps),
     StreamImages: streamImages(imageDeps),
     ImageStatus: imageStatus(imageDeps),

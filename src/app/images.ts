@@ -1,6 +1,4 @@
 import path from 'node:path';
-import { readFileInRoot } from '../linux/inroot.ts';
-import { mountAll, unmount } from '../linux/mount.ts';
 import type { Config } from '../config/config.ts';
 import type { Containerd } from '../containerd/client.ts';
 import { ImageFs, snapshotterRoot } from '../image/image-fs.ts';
@@ -8,7 +6,8 @@ import { ImageStore } from '../image/image-store.ts';
 import { hostPlatform } from '../image/platform.ts';
 import { PodImages } from '../image/pod-images.ts';
 import { ImagePuller } from '../image/pull.ts';
-import { UserFiles, type RootAccess } from '../image/user-files.ts';
+import { kernelRootAccess } from '../image/root-access.ts';
+import { UserFiles } from '../image/user-files.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
@@ -53,7 +52,8 @@ export async function buildImages(options: {
   const mountpoint = await snapshotterRoot(containerd.introspection, snapshotter);
   const imageFs = new ImageFs({ snapshots, content: containerd.content, clock, log, mountpoint });
   const folder = path.join(options.folders.state, 'images');
-  const userFiles = new UserFiles({ snapshots, leases: containerd.leases, access: rootAccess, folder, log });
+  const userFiles = new UserFiles({ snapshots, leases: containerd.leases, access: kernelRootAccess, folder, log });
+  await Promise.all([puller.sweep(), userFiles.sweep()]);
   await store.resync();
   await imageFs.count();
   store.onChange(() => imageFs.refresh());
@@ -92,13 +92,3 @@ function followImages(containerd: Containerd, store: ImageStore, log: Log): { st
     },
   };
 }
-
-const rootAccess: RootAccess = {
-  async mount(mounts, folder) {
-    mountAll(mounts, folder);
-  },
-  async unmount(folder) {
-    unmount(folder);
-  },
-  readFile: readFileInRoot,
-};

@@ -1,5 +1,6 @@
 import type { HostDevice } from '../spec/devices.ts';
 import type { MountInfo } from '../spec/mount-table.ts';
+import type { CgroupUsage, InterfaceUsage } from './usage.ts';
 import type { PinnedNamespaces } from './sandbox.ts';
 
 /** One id range of a user namespace: `size` ids from `hostId` outside are the ids from `containerId` inside. */
@@ -43,6 +44,10 @@ export interface KernelPort {
   apparmorProfiles(): Promise<readonly string[]>;
   /** The host's own name. */
   hostname(): string;
+  /** What a cgroup used; undefined when it is gone. */
+  cgroupUsage(cgroupsPath: string): Promise<CgroupUsage | undefined>;
+  /** The counters of a network namespace's interfaces but `lo`; undefined when it is gone. */
+  interfaces(netnsPath: string): Promise<readonly InterfaceUsage[] | undefined>;
   /** How often the kernel killed for memory in this cgroup; undefined when it is gone. */
   oomKills(cgroupsPath: string): Promise<number | undefined>;
 }

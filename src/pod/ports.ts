@@ -105,6 +105,7 @@ export interface SnapshotsPort {
     options?: CallOptions,
   ): Promise<SnapshotMount[]>;
   mounts(key: string, options?: CallOptions): Promise<SnapshotMount[]>;
+  usage(key: string, options?: CallOptions): Promise<{ readonly sizeBytes: bigint; readonly inodes: bigint }>;
   remove(key: string, options?: CallOptions): Promise<void>;
 }
 

@@ -1,0 +1,118 @@
+import type { ContainerStats } from '../../types/cri/runtime/v1/ContainerStats.ts';
+import type { CpuUsage } from '../../types/cri/runtime/v1/CpuUsage.ts';
+import type { MemoryUsage } from '../../types/cri/runtime/v1/MemoryUsage.ts';
+import type { NetworkInterfaceUsage } from '../../types/cri/runtime/v1/NetworkInterfaceUsage.ts';
+import type { PodSandboxStats } from '../../types/cri/runtime/v1/PodSandboxStats.ts';
+import type { PsiStats } from '../../types/cri/runtime/v1/PsiStats.ts';
+import type { SwapUsage } from '../../types/cri/runtime/v1/SwapUsage.ts';
+import type { Container } from '../../pod/container.ts';
+import type { Sandbox } from '../../pod/sandbox.ts';
+import { defaultInterface, type ContainerUsage, type SandboxUsage } from '../../pod/stats.ts';
+import type { CgroupUsage, InterfaceUsage, Pressure, PressureLine } from '../../pod/usage.ts';
+
+/** A container's usage as the CRI tells it. `attributes` is always there: the kubelet looks into it unasked. */
+export function toContainerStats(container: Container, usage: ContainerUsage, mountpoint: string): ContainerStats {
+  const { config } = container.record;
+  const { layer, cgroup } = usage;
+  const timestamp = String(usage.atNs);
+  return {
+    attributes: {
+      id: container.id,
+      metadata: config.metadata,
+      labels: config.labels,
+      annotations: config.annotations,
+    },
+    cpu: toCpu(cgroup, usage.nanoCores, timestamp),
+    memory: toMemory(cgroup, timestamp),
+    writableLayer: {
+      timestamp: String(layer.atNs),
+      fsId: { mountpoint },
+      usedBytes: uint(layer.sizeBytes),
+      inodesUsed: uint(layer.inodes),
+    },
+    swap: toSwap(cgroup, timestamp),
+    io: cgroup.ioPressure === undefined ? null : { timestamp, psi: toPsi(cgroup.ioPressure) },
+  };
+}
+
+/** A Pod's usage as the CRI tells it. `linux` and `attributes` are always there. */
+export function toPodSandboxStats(sandbox: Sandbox, usage: SandboxUsage, mountpoint: string): PodSandboxStats {
+  const { config } = sandbox.record;
+  const { cgroup, interfaces } = usage;
+  const timestamp = String(usage.atNs);
+  const main = interfaces.find(({ name }) => name === defaultInterface);
+  return {
+    attributes: {
+      id: sandbox.id,
+      metadata: config.metadata,
+      labels: config.labels,
+      annotations: config.annotations,
+    },
+    linux: {
+      cpu: toCpu(cgroup, usage.nanoCores, timestamp),
+      memory: toMemory(cgroup, timestamp),
+      network: {
+        timestamp,
+        defaultInterface: main === undefined ? null : toInterface(main),
+        interfaces: interfaces.filter((one) => one !== main).map(toInterface),
+      },
+      process: { timestamp, processCount: uint(cgroup.pids ?? 0n) },
+      containers: usage.containers.map((one) => toContainerStats(one.container, one.usage, mountpoint)),
+      io: cgroup.ioPressure === undefined ? null : { timestamp, psi: toPsi(cgroup.ioPressure) },
+    },
+  };
+}
+
+function toCpu({ cpu }: CgroupUsage, nanoCores: bigint | undefined, timestamp: string): CpuUsage {
+  return {
+    timestamp,
+    usageCoreNanoSeconds: uint(cpu?.usageNs ?? 0n),
+    usageNanoCores: nanoCores === undefined ? null : uint(nanoCores),
+    psi: cpu?.pressure === undefined ? null : toPsi(cpu.pressure),
+  };
+}
+
+/** Without a limit nothing is "available": the field then says 0, as containerd and CRI-O have it. */
+function toMemory({ memory }: CgroupUsage, timestamp: string): MemoryUsage {
+  if (memory === undefined) return { timestamp, workingSetBytes: uint(0n), usageBytes: uint(0n) };
+  const { limitBytes, workingSetBytes } = memory;
+  const available = limitBytes === undefined || limitBytes < workingSetBytes ? 0n : limitBytes - workingSetBytes;
+  return {
+    timestamp,
+    workingSetBytes: uint(workingSetBytes),
+    availableBytes: uint(available),
+    usageBytes: uint(memory.usageBytes),
+    rssBytes: uint(memory.rssBytes),
+    pageFaults: uint(memory.pageFaults),
+    majorPageFaults: uint(memory.majorPageFaults),
+    psi: memory.pressure === undefined ? null : toPsi(memory.pressure),
+  };
+}
+
+function toSwap({ swap }: CgroupUsage, timestamp: string): SwapUsage | null {
+  if (swap === undefined) return null;
+  const available = swap.limitBytes === undefined || swap.limitBytes < swap.usageBytes ? 0n : swap.limitBytes - swap.usageBytes;
+  return { timestamp, swapAvailableBytes: uint(available), swapUsageBytes: uint(swap.usageBytes) };
+}
+
+function toPsi({ some, full }: Pressure): PsiStats {
+  return { Some: toPsiData(some), Full: toPsiData(full) };
+}
+
+function toPsiData(line: PressureLine): NonNullable<PsiStats['Some']> {
+  return { Total: String(line.totalNs), Avg10: line.avg10, Avg60: line.avg60, Avg300: line.avg300 };
+}
+
+function toInterface(one: InterfaceUsage): NetworkInterfaceUsage {
+  return {
+    name: one.name,
+    rxBytes: uint(one.rxBytes),
+    rxErrors: uint(one.rxErrors),
+    txBytes: uint(one.txBytes),
+    txErrors: uint(one.txErrors),
+  };
+}
+
+function uint(value: bigint): { value: string } {
+  return { value: String(value) };
+}
