@@ -60,6 +60,7 @@ const FALLOC_FL_KEEP_SIZE_PUNCH_HOLE = 0x3;
 const SEEK_END = 2;
 const NR_OPENAT2 = 437; // the same on every architecture, as all calls since 5.1
 const EINTR = 4;
+const LOCK_EXCLUSIVE_NOW = 0x6; // LOCK_EX | LOCK_NB
 
 const c = {
   unshare: libc.func('int unshare(int flags)') as (flags: number) => number,
@@ -86,6 +87,7 @@ const c = {
     argument: Uint8Array,
   ) => number,
   close: libc.func('int close(int fd)') as (fd: number) => number,
+  flock: libc.func('int flock(int fd, int operation)') as (fd: number, operation: number) => number,
   fcntl: libc.func('int fcntl(int fd, int command, long argument)') as (fd: number, cmd: number, n: number) => number,
   splice: libc.func('long splice(int from, void *a, int to, void *b, size_t n, unsigned int flags)') as (
     from: number,
@@ -213,6 +215,11 @@ export function ioctl(fd: number, request: number, argument: Uint8Array): void {
 /** Closes a descriptor that one of these functions opened. What Node opened, Node has to close. */
 export function close(fd: number): void {
   check('close', c.close(fd));
+}
+
+/** Locks the open file `fd` for this process alone until it is closed; EAGAIN where another has it. */
+export function flockExclusive(fd: number): void {
+  check('flock', c.flock(fd, LOCK_EXCLUSIVE_NOW));
 }
 
 /** Asks for a pipe of `bytes` and gives the size it got; a smaller one than before is not asked for. */
