@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { claimPlaces } from './app/claim.ts';
 import { linuxKernel } from './app/linux-kernel.ts';
 import { buildImages } from './app/images.ts';
 import { buildNetwork } from './app/network.ts';
@@ -41,11 +42,13 @@ export interface App {
 
 /**
  * Builds every part, brings memory in step with what is there, and only then opens the socket. Rejects with
- * UNAVAILABLE when containerd cannot be reached within `waitMs`.
+ * UNAVAILABLE when containerd cannot be reached within `waitMs`, with ALREADY_EXISTS when another podwright
+ * has the same socket, root or state.
  */
 export async function startApp(config: Config, log: Log, options: { readonly waitMs: number }): Promise<App> {
   const clock = systemClock();
   const folders = new Folders(config.root, config.state);
+  const giveBack = await claimPlaces(config);
   const containerd = new Containerd({ ...config.containerd, log, clock });
   await waitForContainerd(containerd, config, options.waitMs);
   await containerd.namespaces.ensure(config.containerd.namespace);
@@ -113,6 +116,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
       await Promise.all([parts.pauses.letGo(), parts.exits.stop()]);
       await Promise.all([logs.stop(), images.stop(), network.stop()]);
       containerd.close();
+      giveBack();
     },
   };
 }
