@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder, fillOnce } from './cache.ts';
@@ -34,10 +34,7 @@ export function blobPath(set: ImageSet, digest: string): string {
 /** Builds every image of the catalogue, or finds them built by an earlier run from the same sources. */
 export async function buildImages(): Promise<ImageSet> {
   const folder = path.join(cacheFolder(), 'images', await sourceHash());
-  if (!existsSync(folder)) {
-    await mkdir(path.dirname(folder), { recursive: true });
-    await fillOnce(folder, writeImages);
-  }
+  if (!existsSync(folder)) await fillOnce(folder, writeImages);
   const images = JSON.parse(await readFile(path.join(folder, 'images.json'), 'utf8')) as StoredImage[];
   return { folder, images };
 }

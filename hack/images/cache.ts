@@ -1,4 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
@@ -13,8 +13,8 @@ export function cacheFolder(): string {
  * killed run leaves nothing half made, and of two runs at once one result wins.
  */
 export async function fillOnce(folder: string, fill: (folder: string) => Promise<void>): Promise<void> {
-  const part = `${folder}.${process.pid}.part`;
-  await mkdir(part, { recursive: true });
+  await mkdir(path.dirname(folder), { recursive: true });
+  const part = await mkdtemp(`${folder}.part-`);
   try {
     await fill(part);
     await rename(part, folder);

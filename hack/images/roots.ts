@@ -8,7 +8,9 @@ export function busyboxRoot(busybox: Buffer, applets: readonly string[]): Entry[
     { type: 'folder', path: 'tmp', mode: 0o1777 },
     { type: 'folder', path: 'home/nobody', uid: 65534, gid: 65534 },
     { type: 'file', path: 'bin/busybox', data: busybox, mode: 0o755 },
-    ...applets.filter((name) => name !== 'busybox').map((name): Entry => ({ type: 'hardlink', path: `bin/${name}`, target: 'bin/busybox' })),
+    ...applets
+      .filter((name) => name !== 'busybox')
+      .map((name): Entry => ({ type: 'hardlink', path: `bin/${name}`, target: 'bin/busybox', mode: 0o755 })),
     text('etc/passwd', [
       'root:x:0:0:root:/root:/bin/sh',
       'daemon:x:1:1:daemon:/usr/sbin:/bin/false',

@@ -1,9 +1,17 @@
 /** One entry of a layer. Paths are relative, without a leading slash; times are all the epoch. */
 export type Entry =
-  | { readonly type: 'file'; readonly path: string; readonly data: Buffer; readonly mode?: number; readonly uid?: number; readonly gid?: number }
-  | { readonly type: 'folder'; readonly path: string; readonly mode?: number; readonly uid?: number; readonly gid?: number }
+  | ({ readonly type: 'file'; readonly path: string; readonly data: Buffer } & Ownership)
+  | ({ readonly type: 'folder'; readonly path: string } & Ownership)
   | { readonly type: 'symlink'; readonly path: string; readonly target: string }
-  | { readonly type: 'hardlink'; readonly path: string; readonly target: string };
+  // Unpacking gives the file that it names this mode.
+  | { readonly type: 'hardlink'; readonly path: string; readonly target: string; readonly mode: number };
+
+/** Root's, and 0644 for a file and 0755 for a folder, where nothing else is said. */
+interface Ownership {
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
 
 const block = 512;
 const typeFlags = { file: '0', hardlink: '1', symlink: '2', folder: '5' } as const;
@@ -25,11 +33,12 @@ function header(entry: Entry): Buffer {
   const out = Buffer.alloc(block);
   const isFolder = entry.type === 'folder';
   const name = isFolder ? `${entry.path}/` : entry.path;
-  const owner = entry.type === 'file' || isFolder ? entry : {};
+  const { uid = 0, gid = 0 } = hasOwner(entry) ? entry : {};
+  const mode = ('mode' in entry ? entry.mode : undefined) ?? (isFolder ? 0o755 : 0o644);
   putText(out, 0, 100, name);
-  putOctal(out, 100, 8, ('mode' in owner ? owner.mode : undefined) ?? (isFolder ? 0o755 : 0o644));
-  putOctal(out, 108, 8, ('uid' in owner ? owner.uid : undefined) ?? 0);
-  putOctal(out, 116, 8, ('gid' in owner ? owner.gid : undefined) ?? 0);
+  putOctal(out, 100, 8, mode);
+  putOctal(out, 108, 8, uid);
+  putOctal(out, 116, 8, gid);
   putOctal(out, 124, 12, entry.type === 'file' ? entry.data.length : 0);
   putOctal(out, 136, 12, 0);
   out.write(typeFlags[entry.type], 156, 'latin1');
@@ -41,6 +50,10 @@ function header(entry: Entry): Buffer {
   const sum = out.reduce((total, byte) => total + byte, 0);
   out.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return out;
+}
+
+function hasOwner(entry: Entry): entry is Entry & Ownership {
+  return entry.type === 'file' || entry.type === 'folder';
 }
 
 function putText(out: Buffer, offset: number, room: number, text: string): void {
