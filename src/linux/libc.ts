@@ -60,6 +60,9 @@ const FALLOC_FL_KEEP_SIZE_PUNCH_HOLE = 0x3;
 const SEEK_END = 2;
 const NR_OPENAT2 = 437; // the same on every architecture, as all calls since 5.1
 const EINTR = 4;
+const ENOSYS = 38;
+/** Of each architecture, as the raw call is needed: libc's own would change every thread. */
+const NR_SETRESUID: Readonly<Record<string, number>> = { x64: 117, arm64: 147 };
 const LOCK_EXCLUSIVE_NOW = 0x6; // LOCK_EX | LOCK_NB
 
 const c = {
@@ -132,6 +135,12 @@ const c = {
     timeoutMs: number,
   ) => number,
   eventfd: libc.func('int eventfd(unsigned int initial, int flags)') as (initial: number, flags: number) => number,
+  setresuid: libc.func('long syscall(long number, long real, long effective, long saved)') as (
+    number: number,
+    real: number,
+    effective: number,
+    saved: number,
+  ) => number,
   openat2: libc.func('long syscall(long number, long dirfd, const char *path, const void *how, size_t n)') as (
     number: number,
     dirfd: number,
@@ -163,6 +172,13 @@ export function unshare(flags: number): void {
 /** Moves the calling thread into the namespace that `fd` stands for. */
 export function setns(fd: number, type: number): void {
   check('setns', c.setns(fd, type));
+}
+
+/** Gives the calling thread, and no other, another effective user; real and saved stay, so that it can go back. */
+export function setThreadEffectiveUid(uid: number): void {
+  const number = NR_SETRESUID[process.arch];
+  if (number === undefined) throw new SyscallError('setresuid', ENOSYS, `on ${process.arch}`);
+  check('setresuid', c.setresuid(number, -1, uid, -1));
 }
 
 /** Sets the host name of the calling thread's UTS namespace. */

@@ -71,11 +71,14 @@ export function pinNamespaces(request: PinRequest): Pins {
   }
 }
 
-/** Sets host name and sysctls and brings `lo` up, in the namespaces the calling thread is in. */
-export function fillNamespaces(kinds: readonly PinnedKind[], content: NamespaceContent): void {
+/**
+ * Sets host name and sysctls and brings `lo` up, in the namespaces the calling thread is in. `rootUid` is the
+ * node's id of their root.
+ */
+export function fillNamespaces(kinds: readonly PinnedKind[], content: NamespaceContent, rootUid = 0): void {
   if (kinds.includes('net') && content.bringUpLo !== false) bringLoopbackUp();
   if (kinds.includes('uts') && content.hostname !== undefined) sethostname(content.hostname);
-  writeSysctls(content.sysctls ?? {}, kinds);
+  writeSysctls(content.sysctls ?? {}, kinds, rootUid);
 }
 
 /** Bind-mounts namespace files of a process or thread to `<dir>/<kind>`. */

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { CodedError, errnoOf, invalidField, messageOf } from '../lib/errors.ts';
+import { setThreadEffectiveUid } from './libc.ts';
 
 /**
  * The file of a sysctl. Names separate with dots or, as sysctl(8) has it, with slashes, where a dot is then part
@@ -24,19 +25,43 @@ export function sysctlNamespace(name: string): 'net' | 'ipc' | 'uts' | undefined
 /**
  * Writes sysctls of the namespaces the calling thread is in, which is what /proc/sys shows it. A sysctl outside
  * of `kinds` is refused, as writing it would change the node. `invalidArgument` names the sysctl that is refused,
- * that does not exist there or that does not take its value.
+ * that does not exist there or that does not take its value. `rootUid` is the node's id of the namespaces' root.
  */
-export function writeSysctls(sysctls: Readonly<Record<string, string>>, kinds: readonly string[]): void {
+export function writeSysctls(sysctls: Readonly<Record<string, string>>, kinds: readonly string[], rootUid = 0): void {
   for (const [name, value] of Object.entries(sysctls)) {
     const owner = sysctlNamespace(name);
     if (owner === undefined || !kinds.includes(owner)) {
       throw invalidField('sysctl name', name, 'it belongs to no namespace of this sandbox but to the node');
     }
     try {
-      writeFileSync(sysctlPath(name), value, { flag: 'r+' });
+      writeSysctl(sysctlPath(name), value, rootUid);
     } catch (error) {
       const why = errnoOf(error) === 'ENOENT' ? 'the kernel has no such sysctl here' : messageOf(error);
       throw new CodedError('invalidArgument', `write sysctl ${name}=${JSON.stringify(value)}: ${why}`, { cause: error });
+    }
+  }
+}
+
+// IPC's sysctls ask who the writer is and not what it may do: below a user namespace only its own root will do.
+function writeSysctl(file: string, value: string, rootUid: number): void {
+  try {
+    writeFileSync(file, value, { flag: 'r+' });
+  } catch (error) {
+    if (errnoOf(error) !== 'EACCES' || rootUid === 0) throw error;
+    asThreadUser(rootUid, () => writeFileSync(file, value, { flag: 'r+' }));
+  }
+}
+
+function asThreadUser(uid: number, act: () => void): void {
+  const own = process.geteuid?.() ?? 0;
+  setThreadEffectiveUid(uid);
+  try {
+    act();
+  } finally {
+    try {
+      setThreadEffectiveUid(own);
+    } catch {
+      process.abort(); // A daemon whose main thread is nobody could do nothing right any more.
     }
   }
 }

@@ -1,0 +1,37 @@
+import { readFile } from 'node:fs/promises';
+import { errnoOf } from '../lib/errors.ts';
+
+/** The id of this boot: what was written under another one is from before a reboot. */
+export async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+}
+
+/**
+ * When a process started, in clock ticks since boot: together with the pid it names one process for as long as
+ * the boot lasts. Undefined when there is no such process.
+ */
+export async function processStartTicks(pid: number): Promise<bigint | undefined> {
+  const text = await readProc(`/proc/${pid}/stat`);
+  return text === undefined ? undefined : parseStartTicks(text);
+}
+
+/** The 22nd field of /proc/PID/stat. The second one, the name, may hold blanks and brackets. */
+export function parseStartTicks(stat: string): bigint | undefined {
+  const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  return field !== undefined && /^\d+$/.test(field) ? BigInt(field) : undefined;
+}
+
+/** A process's arguments; empty for a zombie or a kernel thread, undefined when there is no such process. */
+export async function processArguments(pid: number): Promise<string[] | undefined> {
+  const text = await readProc(`/proc/${pid}/cmdline`);
+  return text?.split('\0').slice(0, -1);
+}
+
+async function readProc(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ESRCH') return undefined;
+    throw error;
+  }
+}
