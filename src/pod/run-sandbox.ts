@@ -7,6 +7,7 @@ import { cgroupParentOf, ownsCgroupParent } from './cgroups.ts';
 import { newId } from './ids.ts';
 import { toJson } from './json.ts';
 import { leaseLabel, sandboxLease } from './leases.ts';
+import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
 import { networkRequest } from './sandbox-network.ts';
 import { hostnameOf, makeSandboxFiles, removeSandboxState, unmountSandboxFiles } from './sandbox-files.ts';
@@ -107,7 +108,7 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
       run: async (signal) => {
         await parts.containerd.leases.create({ id: sandboxLease(id), labels: { [leaseLabel]: id } }, { signal });
       },
-      undo: { what: 'delete the lease', act: () => parts.containerd.leases.delete(sandboxLease(id)) },
+      undo: { what: 'delete the lease', act: () => missingIsFine(parts.containerd.leases.delete(sandboxLease(id))) },
     },
     {
       name: 'namespaces',

@@ -1,0 +1,190 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { KeyedLock } from '../../src/lib/keyed-lock.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import type { ContainerStatusRecord } from '../../src/pod/container-records.ts';
+import type { Container } from '../../src/pod/container.ts';
+import { Creations } from '../../src/pod/creations.ts';
+import { PodEvents } from '../../src/pod/events.ts';
+import { ExitWatcher } from '../../src/pod/exits.ts';
+import { Folders } from '../../src/pod/folders.ts';
+import { IdStore } from '../../src/pod/id-store.ts';
+import type { KernelPort } from '../../src/pod/kernel.ts';
+import type { Parts } from '../../src/pod/parts.ts';
+import { PauseKeeper } from '../../src/pod/pause.ts';
+import type { ImageFacts, ImagesPort, LogPumpPort, NetworkPort } from '../../src/pod/ports.ts';
+import { RecordFiles } from '../../src/pod/record-files.ts';
+import { markBroken } from '../../src/pod/recover-sandbox.ts';
+import { Runtimes } from '../../src/pod/runtimes.ts';
+import type { Sandbox, SandboxRecord } from '../../src/pod/sandbox.ts';
+import { Faults } from './containerd/faults.ts';
+import { FakeContainerd } from './fake-containerd.ts';
+
+const image: ImageFacts = {
+  id: `sha256:${'1'.repeat(64)}`,
+  chainId: '',
+  repoTags: ['registry.test/app:1'],
+  repoDigests: [`registry.test/app@sha256:${'2'.repeat(64)}`],
+  config: { entrypoint: ['/app'], cmd: [], env: [], workingDir: '', user: '', stopSignal: '', volumes: [] },
+};
+
+/** The kernel, the network, the images and the log pump of a Pod layer under test, with what they hold. */
+export class FakeSurroundings {
+  readonly faults = new Faults();
+  readonly pinned = new Set<string>();
+  readonly mounted = new Set<string>();
+  readonly attached = new Set<string>();
+  readonly openLogs = new Set<string>();
+  oomKilled = false;
+
+  readonly kernel: KernelPort = {
+    pinNamespaces: async ({ dir, net, uts, ipc }) => {
+      await this.faults.enter('kernel.pinNamespaces', [dir], undefined);
+      this.pinned.add(dir);
+      const paths = Object.entries({ net, uts, ipc }).flatMap(([kind, wanted]) => (wanted ? [[kind, path.join(dir, kind)]] : []));
+      for (const [, file] of paths) this.mounted.add(String(file));
+      return Object.fromEntries(paths) as Record<string, string>;
+    },
+    unpinNamespaces: async (dir) => {
+      await this.faults.enter('kernel.unpinNamespaces', [dir], undefined);
+      this.pinned.delete(dir);
+      for (const file of this.mounted) if (file.startsWith(`${dir}/`)) this.mounted.delete(file);
+    },
+    isMounted: async (file) => this.mounted.has(file),
+    mountShm: async (file) => {
+      await this.faults.enter('kernel.mountShm', [file], undefined);
+      this.mounted.add(file);
+    },
+    unmountBelow: async (folder) => {
+      await this.faults.enter('kernel.unmountBelow', [folder], undefined);
+      for (const file of this.mounted) if (file === folder || file.startsWith(`${folder}/`)) this.mounted.delete(file);
+    },
+    removeCgroup: async () => {},
+    mountTable: async () => [],
+    devicesAt: async () => [],
+    hostDevices: async () => [],
+    apparmorProfiles: async () => [],
+    hostname: () => 'node',
+    cgroupUsage: async () => undefined,
+    interfaces: async () => [],
+    oomKills: async () => (this.oomKilled ? 1 : 0),
+  };
+
+  readonly network: NetworkPort = {
+    add: async ({ id }) => {
+      this.attached.add(id);
+      await this.faults.enter('network.add', [id], undefined);
+      return { ip: '10.0.0.2', additionalIps: [] };
+    },
+    del: async ({ id }) => {
+      await this.faults.enter('network.del', [id], undefined);
+      this.attached.delete(id);
+    },
+  };
+
+  readonly images: ImagesPort = {
+    find: (reference) => (reference.startsWith('registry.test/') || reference === image.id ? image : undefined),
+    ensure: async (reference) => {
+      await this.faults.enter('images.ensure', [reference], undefined);
+      return image;
+    },
+    userFiles: async () => ({ passwd: 'root:x:0:0::/:/bin/sh\n', group: 'root:x:0:\n' }),
+  };
+
+  readonly logs: LogPumpPort = {
+    open: async ({ containerId }) => {
+      await this.faults.enter('logs.open', [containerId], undefined);
+      this.openLogs.add(containerId);
+    },
+    reopen: async () => {},
+    drained: async () => {},
+    close: async (containerId) => void this.openLogs.delete(containerId),
+  };
+}
+
+/** A Pod layer on fakes: everything in memory but its records, which lie in a folder of their own. */
+export interface PodWorld {
+  readonly parts: Parts;
+  readonly containerd: FakeContainerd;
+  readonly around: FakeSurroundings;
+  readonly folder: string;
+  /** The same world as a podwright started anew finds it. */
+  restart(): PodWorld;
+  end(): Promise<void>;
+}
+
+/** Makes a world; `clock` stands still if the test's own does. */
+export async function makePodWorld(clock: Clock = systemClock()): Promise<PodWorld> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'pw-pod-'));
+  return build(clock, folder, new FakeContainerd(), new FakeSurroundings());
+}
+
+function build(clock: Clock, folder: string, containerd: FakeContainerd, around: FakeSurroundings): PodWorld {
+  const folders = new Folders(path.join(folder, 'root'), path.join(folder, 'state'));
+  const log = silentLog;
+  const sandboxes = new IdStore<Sandbox>('pod sandbox');
+  const base = {
+    log,
+    clock,
+    folders,
+    host: {
+      cgroupVersion: 1 as const,
+      lastCap: 40,
+      apparmorEnabled: false,
+      selinuxEnabled: false,
+      rroSupported: true,
+      swapController: false,
+      hugetlbSizes: [],
+      seccompArch: 'x86_64',
+      kernelVersion: '6.1.0',
+      ownOomScoreAdj: 0,
+      canLowerOomScore: false,
+    },
+    kernel: around.kernel,
+    bootId: 'boot 1',
+    namespace: 'test',
+    sandboxImage: 'registry.test/pause:1',
+    containerd,
+    images: around.images,
+    network: around.network,
+    logs: around.logs,
+    runtimes: new Runtimes(
+      [{ name: 'runc', type: 'io.containerd.runc.v2', options: undefined, systemdCgroup: false, snapshotter: 'overlayfs' }],
+      'runc',
+    ),
+    sandboxes,
+    containers: new IdStore<Container>('container'),
+    sandboxNames: new Creations('pod sandbox'),
+    containerNames: new Creations('container'),
+    sandboxRecords: new RecordFiles<SandboxRecord>(folders.sandboxes, 'sandbox.json', log),
+    containerRecords: new RecordFiles<ContainerStatusRecord>(folders.containers, 'status.json', log),
+    sandboxLocks: new KeyedLock(),
+    containerLocks: new KeyedLock(),
+    events: new PodEvents(),
+  };
+  const pauses = new PauseKeeper(base, (id) => {
+    const sandbox = sandboxes.find(id);
+    if (sandbox !== undefined) void markBroken(base, sandbox);
+  });
+  const exits = new ExitWatcher(base);
+  const letGo = async (): Promise<void> => {
+    await Promise.all([pauses.letGo(), exits.stop()]);
+  };
+  return {
+    parts: { ...base, pauses, exits },
+    containerd,
+    around,
+    folder,
+    restart() {
+      void letGo();
+      return build(clock, folder, containerd, around);
+    },
+    async end() {
+      await letGo();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { CodedError } from '../../../src/lib/errors.ts';
+import { createContainer } from '../../../src/pod/create-container.ts';
+import type { Container } from '../../../src/pod/container.ts';
+import { removeContainer } from '../../../src/pod/remove-container.ts';
+import { runSandbox } from '../../../src/pod/run-sandbox.ts';
+import type { Sandbox } from '../../../src/pod/sandbox.ts';
+import { startContainer } from '../../../src/pod/start-container.ts';
+import { stopContainer } from '../../../src/pod/stop-container.ts';
+import { containerConfig, sandboxConfig } from '../../support/pod-requests.ts';
+import { makePodWorld, type PodWorld } from '../../support/pod-world.ts';
+import { until } from '../../support/until.ts';
+
+describe('a container', () => {
+  let world: PodWorld;
+  let sandbox: Sandbox;
+  beforeEach(async () => {
+    world = await makePodWorld();
+    const id = await runSandbox(world.parts, { config: sandboxConfig(), runtimeHandler: '' });
+    sandbox = world.parts.sandboxes.get(id);
+    await until('its sandbox is complete', () => world.parts.pauses.pid(id) > 0);
+  });
+  afterEach(() => world.end());
+
+  const create = async (changes = {}): Promise<Container> => {
+    const id = await createContainer(world.parts, sandbox, { config: containerConfig(changes) });
+    return world.parts.containers.get(id);
+  };
+  const started = async (changes = {}): Promise<Container> => {
+    const container = await create(changes);
+    await startContainer(world.parts, container);
+    return container;
+  };
+  const signals = (): number[] =>
+    world.containerd.faults.calls
+      .filter(({ method }) => method === 'tasks.kill')
+      .map(({ args }) => (args[1] as { readonly signal: number }).signal);
+
+  it('is created, runs and ends with its exit code', async () => {
+    const container = await create();
+    assert.equal(container.state, 'CONTAINER_CREATED');
+    await startContainer(world.parts, container);
+    assert.equal(container.state, 'CONTAINER_RUNNING');
+    world.containerd.tasks.exit(container.id, 3);
+    await container.exited;
+    assert.equal(container.state, 'CONTAINER_EXITED');
+    assert.deepEqual([container.status.exitCode, container.status.reason], [3, 'Error']);
+  });
+
+  it('that ended well is Completed, one killed for memory OOMKilled', async () => {
+    const good = await started();
+    world.containerd.tasks.exit(good.id, 0);
+    await good.exited;
+    assert.equal(good.status.reason, 'Completed');
+    world.around.oomKilled = true;
+    const bad = await started({ metadata: { name: 'hungry', attempt: 0 } });
+    world.containerd.tasks.exit(bad.id, 137);
+    await bad.exited;
+    assert.equal(bad.status.reason, 'OOMKilled');
+  });
+
+  it('is not created from an image that is not here, and leaves nothing', async () => {
+    const image = { image: 'registry.other/none', annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' };
+    await assert.rejects(create({ image }), { kind: 'notFound', message: /registry\.other\/none/u });
+    assert.equal(world.parts.containers.size, 0);
+    await create();
+  });
+
+  for (const step of ['snapshots.prepare', 'containers.create']) {
+    it(`leaves neither record nor snapshot nor name when ${step} fails`, async () => {
+      const before = (await world.containerd.containers.list([])).length;
+      world.containerd.faults.failNext(step, new CodedError('unavailable', 'broken for the test'));
+      await assert.rejects(create(), { kind: 'unavailable' });
+      assert.equal((await world.containerd.containers.list([])).length, before);
+      assert.equal((await world.containerd.snapshots('overlayfs').list()).length, before);
+      await create();
+    });
+  }
+
+  for (const step of ['tasks.create', 'tasks.start']) {
+    it(`that cannot be started (${step}) has ended with 128, StartError and the runtime's words`, async () => {
+      const container = await create();
+      world.containerd.faults.failNext(step, new CodedError('unknown', 'exec: "nope": not found in $PATH'));
+      await assert.rejects(startContainer(world.parts, container), { message: /"nope": not found/u });
+      const { exitCode, reason, message } = container.status;
+      assert.deepEqual([container.state, exitCode, reason], ['CONTAINER_EXITED', 128, 'StartError']);
+      assert.match(message, /"nope": not found/u);
+      await assert.rejects(world.containerd.tasks.get(container.id), { kind: 'notFound' });
+      await assert.rejects(startContainer(world.parts, container), { kind: 'failedPrecondition' });
+    });
+  }
+
+  it('whose failed start cannot be cleaned up is UNKNOWN until its removal does it', async () => {
+    const container = await create();
+    world.containerd.faults.failNext('tasks.start', new CodedError('unknown', 'no'));
+    world.containerd.faults.failNext('tasks.delete', new CodedError('internal', 'shim is stuck'));
+    await assert.rejects(startContainer(world.parts, container));
+    assert.equal(container.state, 'CONTAINER_UNKNOWN');
+    await removeContainer(world.parts, container);
+    await assert.rejects(world.containerd.tasks.get(container.id), { kind: 'notFound' });
+    assert.equal(world.parts.containers.size, 0);
+  });
+
+  it('is stopped with its signal, and only one however many ask', async () => {
+    world.containerd.tasks.onSignal = () => undefined;
+    const container = await started({ stopSignal: 'SIGNAL_SIGUSR1' });
+    const stops = [1, 2, 3].map(() => stopContainer(world.parts, container, 60_000));
+    await until('the signal was sent', () => signals().length > 0);
+    world.containerd.tasks.exit(container.id, 0);
+    await Promise.all(stops);
+    assert.deepEqual(signals(), [10]);
+  });
+
+  it('that ignores its signal is killed when its grace is over', async () => {
+    world.containerd.tasks.onSignal = () => undefined;
+    const container = await started();
+    await stopContainer(world.parts, container, 20);
+    assert.deepEqual(signals(), [15, 9]);
+    assert.equal(container.status.exitCode, 137);
+  });
+
+  it('is killed sooner by a second stop with less patience', async () => {
+    world.containerd.tasks.onSignal = () => undefined;
+    const container = await started();
+    const patient = stopContainer(world.parts, container, 60_000);
+    await stopContainer(world.parts, container, 0);
+    await patient;
+    assert.equal(container.status.exitCode, 137);
+  });
+
+  it('is stopped without a signal when it does not run', async () => {
+    const container = await create();
+    await stopContainer(world.parts, container, 1_000);
+    assert.deepEqual(signals(), []);
+    assert.equal(container.state, 'CONTAINER_CREATED');
+  });
+
+
+  it('is removed while it runs, by two at once', async () => {
+    const container = await started();
+    await Promise.all([removeContainer(world.parts, container), removeContainer(world.parts, container)]);
+    assert.equal(world.parts.containers.size, 0);
+    assert.equal((await world.containerd.containers.list([`id==${container.id}`])).length, 0);
+  });
+});

@@ -1,0 +1,185 @@
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { CodedError, errnoOf } from '../../../src/lib/errors.ts';
+import { runSandbox } from '../../../src/pod/run-sandbox.ts';
+import { removeSandbox } from '../../../src/pod/remove-sandbox.ts';
+import { stopSandbox } from '../../../src/pod/stop-sandbox.ts';
+import { makePodWorld, type PodWorld } from '../../support/pod-world.ts';
+import { sandboxConfig } from '../../support/pod-requests.ts';
+import { until } from '../../support/until.ts';
+
+async function idsIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** All that a sandbox could have left anywhere. */
+async function leftovers({ parts, containerd, around }: PodWorld): Promise<object> {
+  return {
+    listed: parts.sandboxes.size,
+    records: await idsIn(parts.folders.sandboxes),
+    states: await idsIn(`${parts.folders.state}/sandboxes`),
+    pinned: [...around.pinned],
+    mounted: [...around.mounted],
+    attached: [...around.attached],
+    containers: (await containerd.containers.list([])).length,
+    tasks: (await containerd.tasks.list()).length,
+    snapshots: (await containerd.snapshots('overlayfs').list()).length,
+    leases: (await containerd.leases.list([])).length,
+  };
+}
+
+const nothing = {
+  listed: 0,
+  records: [],
+  states: [],
+  pinned: [],
+  mounted: [],
+  attached: [],
+  containers: 0,
+  tasks: 0,
+  snapshots: 0,
+  leases: 0,
+};
+
+describe('running a pod sandbox', () => {
+  let world: PodWorld;
+  beforeEach(async () => {
+    world = await makePodWorld();
+  });
+  afterEach(() => world.end());
+
+  const run = (config = sandboxConfig()): Promise<string> => runSandbox(world.parts, { config, runtimeHandler: '' });
+
+  it('makes it ready with the address that CNI gave', async () => {
+    const id = await run();
+    const sandbox = world.parts.sandboxes.get(id);
+    assert.equal(sandbox.isReady, true);
+    assert.equal(sandbox.record.network?.ip, '10.0.0.2');
+    assert.match(id, /^[0-9a-f]{64}$/u);
+  });
+
+  it('does not wait for the pause container where the Pod does not share its PID namespace', async () => {
+    const held = world.containerd.faults.hold('tasks.create');
+    const id = await run();
+    assert.equal(world.parts.sandboxes.get(id).isReady, true);
+    held.release();
+  });
+
+  it('waits for the pause container where it is PID 1 of the Pod', async () => {
+    const held = world.containerd.faults.hold('tasks.create');
+    let done = false;
+    const running = run(sandboxConfig({ pid: 'POD' })).then((id) => ((done = true), id));
+    await held.arrived;
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(done, false);
+    held.release();
+    assert.ok(world.parts.pauses.pid(await running) > 0);
+  });
+
+  it('leaves nothing after stop and remove', async () => {
+    const id = await run();
+    const sandbox = world.parts.sandboxes.get(id);
+    await stopSandbox(world.parts, sandbox);
+    assert.equal(sandbox.isReady, false);
+    assert.deepEqual([...world.around.attached], []);
+    await removeSandbox(world.parts, sandbox);
+    assert.deepEqual(await leftovers(world), nothing);
+  });
+
+  it('refuses an unknown runtime handler and names those there are', async () => {
+    const unknown = runSandbox(world.parts, { config: sandboxConfig(), runtimeHandler: 'kata' });
+    await assert.rejects(unknown, { kind: 'invalidArgument', message: /"kata".*"runc"/u });
+    assert.deepEqual(await leftovers(world), nothing);
+  });
+
+  const steps = [
+    ['around', 'images.ensure'],
+    ['containerd', 'leases.create'],
+    ['around', 'kernel.pinNamespaces'],
+    ['around', 'kernel.mountShm'],
+    ['around', 'network.add'],
+  ] as const;
+  for (const [where, step] of steps) {
+    it(`leaves nothing and frees its name when ${step} fails`, async () => {
+      world[where].faults.failNext(step, new CodedError('unavailable', 'broken for the test'));
+      await assert.rejects(run(), { kind: 'unavailable', message: /broken for the test/u });
+      assert.deepEqual(await leftovers(world), nothing);
+      assert.match(await run(), /^[0-9a-f]{64}$/u);
+    });
+  }
+
+  for (const step of ['containers.create', 'snapshots.prepare', 'tasks.create', 'tasks.start', 'sandboxes.create']) {
+    it(`leaves nothing when ${step} of a pause container that is waited for fails`, async () => {
+      world.containerd.faults.failNext(step, new CodedError('internal', 'broken for the test'));
+      await assert.rejects(run(sandboxConfig({ pid: 'POD' })), { kind: 'internal', message: /broken for the test/u });
+      assert.deepEqual(await leftovers(world), nothing);
+    });
+  }
+
+  it('stays listed as not ready under its name when the failed start cannot be undone', async () => {
+    world.around.faults.failNext('network.add', new CodedError('internal', 'no address'));
+    world.around.faults.failNext('network.del', new CodedError('internal', 'plugin hangs'));
+    await assert.rejects(run(), { message: /no address/u });
+    const [sandbox] = [...world.parts.sandboxes.values()];
+    assert.ok(sandbox !== undefined);
+    assert.equal(sandbox.isReady, false);
+    await assert.rejects(run(), { kind: 'alreadyExists' });
+    await removeSandbox(world.parts, sandbox);
+    assert.deepEqual(await leftovers(world), nothing);
+  });
+
+  it('keeps a sandbox whose network could not be released, and finishes with the next try', async () => {
+    const sandbox = world.parts.sandboxes.get(await run());
+    world.around.faults.failNext('network.del', new CodedError('unavailable', 'plugin hangs'));
+    await assert.rejects(removeSandbox(world.parts, sandbox), { kind: 'unavailable', message: /plugin hangs/u });
+    assert.equal(world.parts.sandboxes.size, 1);
+    assert.deepEqual([...world.around.attached], [sandbox.id]);
+    await removeSandbox(world.parts, sandbox);
+    assert.deepEqual(await leftovers(world), nothing);
+  });
+
+  it('stops one whose pause container is still being made', async () => {
+    const held = world.containerd.faults.hold('tasks.create');
+    const sandbox = world.parts.sandboxes.get(await run());
+    await held.arrived;
+    const removing = removeSandbox(world.parts, sandbox);
+    held.release();
+    await removing;
+    assert.deepEqual(await leftovers(world), nothing);
+  });
+});
+
+describe('a pause container', () => {
+  let world: PodWorld;
+  beforeEach(async () => {
+    world = await makePodWorld();
+  });
+  afterEach(() => world.end());
+
+  it('is made again when it dies, and the Pod stays ready', async () => {
+    const id = await runSandbox(world.parts, { config: sandboxConfig(), runtimeHandler: '' });
+    await until('it runs', () => world.parts.pauses.pid(id) > 0);
+    const first = world.parts.pauses.pid(id);
+    world.containerd.tasks.exit(id, 137);
+    await until('another one runs', () => world.parts.pauses.pid(id) > first);
+    assert.equal(world.parts.sandboxes.get(id).isReady, true);
+  });
+
+  it('takes a Pod with it that shares its PID namespace', async () => {
+    const id = await runSandbox(world.parts, { config: sandboxConfig({ pid: 'POD' }), runtimeHandler: '' });
+    world.containerd.tasks.exit(id, 137);
+    await until('the sandbox is not ready', () => !world.parts.sandboxes.get(id).isReady);
+    assert.equal(world.parts.sandboxes.get(id).record.network?.ip, '10.0.0.2');
+  });
+
+  it('is tried again when it could not be made', async () => {
+    world.containerd.faults.failNext('tasks.create', new CodedError('unavailable', 'broken for the test'));
+    const id = await runSandbox(world.parts, { config: sandboxConfig(), runtimeHandler: '' });
+    await until('it runs', () => world.parts.pauses.pid(id) > 0);
+  });
+});
