@@ -9,7 +9,10 @@ interface Happened {
   readonly atNs: bigint;
 }
 
-/** Something that happened in containerd, told apart by `type`. An `execId` is empty for the init process. */
+/**
+ * Something that happened in containerd, told apart by `type`. An `execId` is empty for the init process.
+ * Around a deletion events come in any order or not at all: see `Tasks.delete`.
+ */
 export type ContainerdEvent = Happened &
   (
     | {

@@ -105,7 +105,12 @@ export class Tasks {
     await this.#rpc.unary(this.#methods.Kill, { containerId, execId, signal, all }, what, options);
   }
 
-  /** Deletes a task that was never started or has ended. While it runs runc's shim refuses, with `unknown`. */
+  /**
+   * Deletes a task that was never started or has ended. While it runs runc's shim refuses, with `unknown`.
+   * With its last task the shim ends, and takes events along that it has not sent: of 40 tasks deleted as soon as
+   * `wait` had answered, 7 had no exit event and 6 no deletion (2.4.2, 2026-11). What `wait` says is to be taken
+   * as it is, not to be waited for as an event once more.
+   */
   async delete(containerId: string, options?: CallOptions): Promise<ExitStatus> {
     const what = `delete task "${containerId}"`;
     return toExitStatus(await this.#rpc.unary(this.#methods.Delete, { containerId }, what, options));

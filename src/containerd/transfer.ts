@@ -94,23 +94,27 @@ export class Transfer {
     const signals = [failure.signal, ...(options.signal ? [options.signal] : [])];
     const call: CallOptions = { signal: AbortSignal.any(signals), lease, timeoutMs: 0 };
     const streams: AnyStream[] = [];
-    const open = async (kind: string, serve: (stream: AnyStream) => Promise<void>): Promise<string> => {
+    const open = async (kind: string, serve: (stream: AnyStream) => Promise<void>) => {
       const id = `podwright-${kind}-${randomUUID()}`;
       const stream = await this.#parts.streaming.open(id, call);
       streams.push(stream);
-      void serve(stream).catch((error: unknown) => failure.abort(wrapError(`serve its ${kind} stream`, error)));
-      return id;
+      const served = serve(stream).catch((error: unknown) => {
+        failure.abort(wrapError(`serve its ${kind} stream`, error));
+      });
+      return { id, served };
     };
     try {
       const { credentials, onProgress } = options;
-      const authStream = credentials ? await open('auth', (stream) => this.#answer(stream, credentials)) : '';
-      const progressStream = onProgress ? await open('progress', (stream) => this.#report(stream, onProgress)) : '';
+      const auth = credentials && (await open('auth', (stream) => this.#answer(stream, credentials)));
+      const progress = onProgress && (await open('progress', (stream) => this.#report(stream, onProgress)));
       const request = {
-        source: toWireAny(this.#source(options, authStream)),
+        source: toWireAny(this.#source(options, auth?.id ?? '')),
         destination: toWireAny(this.#destination(options)),
-        options: { progressStream },
+        options: { progressStream: progress?.id ?? '' },
       };
       await rpc.unary(methods.Transfer, request, `pull image "${options.reference}"`, call);
+      // containerd ends this one itself, after the last step; the other one it leaves open.
+      await progress?.served;
     } finally {
       for (const stream of streams) stream.close();
     }
