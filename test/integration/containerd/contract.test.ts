@@ -2,13 +2,12 @@ import { containerdContract } from '../../contract/containerd.ts';
 import { FakeRegistry } from '../../support/fake-registry.ts';
 import { RealContainerd } from './real-containerd.ts';
 
-for (const tool of ['containerd', 'containerd-lts']) {
-  containerdContract(`the real one (${tool})`, async () => {
+for (const version of ['2.4', '2.3'] as const) {
+  containerdContract(`version ${version}`, async () => {
     const registry = new FakeRegistry();
     await registry.start();
-    const real = await RealContainerd.start(tool);
-    const containerd = real.client();
-    await containerd.waitReady();
+    const real = await RealContainerd.start(version);
+    const containerd = await real.client();
     return {
       containerd,
       rootfs: real.rootfs,

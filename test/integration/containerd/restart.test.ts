@@ -11,14 +11,14 @@ describe('a containerd that is killed and started again', function () {
 
   before(async function () {
     this.timeout(BUILD_TIMEOUT_MS);
-    real = await RealContainerd.start('containerd');
+    real = await RealContainerd.start();
   });
   after(async () => {
     await real.stop();
   });
 
   it('is reported away at once, and its running task and its events are there again afterwards', async () => {
-    const containerd = real.client();
+    const containerd = await real.client();
     const told: ContainerdEvent[] = [];
     const exited = deferred();
     const gaps = [deferred(), deferred()];
@@ -48,13 +48,13 @@ describe('a containerd that is killed and started again', function () {
     const away = (error: unknown) => error instanceof CodedError && error.kind === 'unavailable';
     const waiting = assert.rejects(containerd.tasks.wait('a'), away);
 
-    await real.kill();
+    await real.node.containerd.kill();
     await waiting;
     await assert.rejects(containerd.containers.get('a'), away);
     assert.equal(containerd.state().connected, false);
     assert.match(containerd.state().reason, /lost|ECONNREFUSED/);
 
-    await real.run();
+    await real.node.containerd.start();
     await containerd.waitReady();
     await gaps[1]?.promise;
     assert.deepEqual((await containerd.tasks.list()).map((task) => [task.pid, task.status]), [[pid, 'running']]);
@@ -68,7 +68,7 @@ describe('a containerd that is killed and started again', function () {
   });
 
   it('says what it is and what its runtime can do', async () => {
-    const containerd = real.client();
+    const containerd = await real.client();
     assert.match((await containerd.version()).version, /^v?2\./);
     const overlayfs = await containerd.introspection.plugins(['type==io.containerd.snapshotter.v1,id==overlayfs']);
     assert.match(overlayfs[0]?.exports['root'] ?? '', /overlayfs$/);

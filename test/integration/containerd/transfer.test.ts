@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { Containerd } from '../../../src/containerd/client.ts';
 import type { TransferPullOptions } from '../../../src/containerd/transfer.ts';
 import { CodedError } from '../../../src/lib/errors.ts';
@@ -14,9 +16,8 @@ describe('a pull through containerd', function () {
 
   before(async function () {
     this.timeout(BUILD_TIMEOUT_MS);
-    real = await RealContainerd.start('containerd');
-    containerd = real.client();
-    await containerd.waitReady();
+    real = await RealContainerd.start();
+    containerd = await real.client();
   });
   after(async () => {
     await real.stop();
@@ -117,6 +118,29 @@ describe('a pull through containerd', function () {
     registry.addImage('a', '1', { files: { f: 'private' } });
     registry.requireBasic('user', 'word');
     await pull('a:1', { headers: { Authorization: `Basic ${Buffer.from('user:word').toString('base64')}` } });
+  });
+
+  it('goes to the mirrors of hosts.toml, and asks for credentials by the mirror’s name', async () => {
+    registry.addImage('a', '1', { files: { f: 'mirrored' } });
+    registry.requireBasic('user', 'word');
+    const hostsDir = path.join(real.node.root, 'hosts');
+    await mkdir(path.join(hostsDir, 'origin.example'), { recursive: true });
+    await writeFile(
+      path.join(hostsDir, 'origin.example/hosts.toml'),
+      `server = "http://127.0.0.1:1"\n[host."http://${registry.host}"]\ncapabilities = ["pull", "resolve"]\n`,
+    );
+    const asked: string[] = [];
+    await pull('', {
+      reference: 'origin.example/a:1',
+      imageName: 'origin.example/a:1',
+      hostsDir,
+      credentials: async (host) => {
+        asked.push(host);
+        return { kind: 'basic', username: 'user', secret: 'word' };
+      },
+    });
+    assert.deepEqual(new Set(asked), new Set([registry.host]));
+    assert.equal((await containerd.images.get('origin.example/a:1')).name, 'origin.example/a:1');
   });
 
   it('tells of each blob, and says when all is saved', async () => {
