@@ -14,7 +14,7 @@ import { systemClock } from './lib/clock.ts';
 import { CodedError, messageOf } from './lib/errors.ts';
 import { KeyedLock } from './lib/keyed-lock.ts';
 import type { Log } from './lib/log.ts';
-import { readHostFacts } from './linux/host-facts.ts';
+import { readKernelFacts } from './linux/host-facts.ts';
 import { bootId } from './linux/procfs.ts';
 import type { ContainerStatusRecord } from './pod/container-records.ts';
 import type { Container } from './pod/container.ts';
@@ -30,6 +30,8 @@ import { markBroken } from './pod/recover-sandbox.ts';
 import { recover } from './pod/recover.ts';
 import { StatsReader } from './pod/stats.ts';
 import type { Sandbox, SandboxRecord } from './pod/sandbox.ts';
+import type { HostFacts } from './spec/host-facts.ts';
+import { isKernelAtLeast } from './spec/kernel-version.ts';
 
 /** How long calls under way may take to end when podwright is told to stop, ms. */
 const drainMs = 10_000;
@@ -59,7 +61,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const logs = new LogPump(log, clock);
   logs.start();
   const features = await askFeatures(config, containerd, log);
-  const host = await readHostFacts();
+  const host = await readHost();
 
   const sandboxes = new IdStore<Sandbox>('pod sandbox');
   const containers = new IdStore<Container>('container');
@@ -69,7 +71,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
     clock,
     folders,
     host,
-    kernel: linuxKernel,
+    kernel: linuxKernel(host.cgroupVersion),
     bootId: await bootId(),
     namespace: config.containerd.namespace,
     sandboxImage: config.images.sandbox,
@@ -131,4 +133,10 @@ async function waitForContainerd(containerd: Containerd, config: Config, waitMs:
     containerd.close();
     throw new CodedError('unavailable', late.message, { cause: error });
   }
+}
+
+/** The host, as specs are built for it. Mounts that are read-only all the way down need mount_setattr(2), Linux 5.12. */
+async function readHost(): Promise<HostFacts> {
+  const facts = await readKernelFacts();
+  return { ...facts, rroSupported: isKernelAtLeast(facts.kernelVersion, '5.12') };
 }

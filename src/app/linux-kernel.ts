@@ -1,45 +1,73 @@
 import { readFile, mkdir } from 'node:fs/promises';
 import os from 'node:os';
-import { parseApparmorProfiles } from '../spec/apparmor.ts';
+import { Turns } from '../lib/turns.ts';
+import { readCgroupStats } from '../linux/cgroup-read.ts';
+import type { CgroupStats } from '../linux/cgroup-stats.ts';
 import { cgroupOomKills, removeCgroup } from '../linux/cgroup.ts';
 import { devicesAt, hostDevices } from '../linux/devices.ts';
 import { isMountPoint, mountShm, umountBelow } from '../linux/mount.ts';
 import { readMountinfo } from '../linux/mountinfo.ts';
 import { pinNamespaces, unpinNamespaces } from '../linux/namespaces.ts';
+import { readNetnsCounters } from '../linux/net-dev.ts';
 import { pinUserNamespaces } from '../linux/user-namespaces.ts';
+import { parseApparmorProfiles } from '../spec/apparmor.ts';
 import type { KernelPort } from '../pod/kernel.ts';
+import type { CgroupUsage } from '../pod/usage.ts';
 
-/** The real kernel, as the Pod layer asks for it. */
-export const linuxKernel: KernelPort = {
-  async pinNamespaces({ dir, net, uts, ipc, hostname, sysctls, user }) {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    const request = {
-      dir,
-      net,
-      uts,
-      ipc,
-      hostname,
-      sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
-    };
-    return user === undefined
-      ? pinNamespaces(request)
-      : await pinUserNamespaces({ ...request, uidMap: user.uids, gidMap: user.gids });
-  },
-  async unpinNamespaces(dir) {
-    unpinNamespaces(dir);
-  },
-  isMounted: isMountPoint,
-  async mountShm(path, sizeBytes) {
-    mountShm(path, sizeBytes);
-  },
-  unmountBelow: umountBelow,
-  removeCgroup,
-  mountTable: readMountinfo,
-  devicesAt,
-  hostDevices,
-  async apparmorProfiles() {
-    return parseApparmorProfiles(await readFile('/sys/kernel/security/apparmor/profiles', 'utf8'));
-  },
-  hostname: () => os.hostname(),
-  oomKills: cgroupOomKills,
-};
+/** The real kernel, as the Pod layer asks for it, with the cgroups of the given version. */
+export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
+  // Usage is read synchronously, as `readCgroupStats` tells.
+  const turns = new Turns();
+  return {
+    async pinNamespaces({ dir, net, uts, ipc, hostname, sysctls, user }) {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      const request = {
+        dir,
+        net,
+        uts,
+        ipc,
+        hostname,
+        sysctls: Object.fromEntries(sysctls.map(({ name, value }) => [name, value])),
+      };
+      return user === undefined
+        ? pinNamespaces(request)
+        : await pinUserNamespaces({ ...request, uidMap: user.uids, gidMap: user.gids });
+    },
+    async unpinNamespaces(dir) {
+      unpinNamespaces(dir);
+    },
+    isMounted: isMountPoint,
+    async mountShm(path, sizeBytes) {
+      mountShm(path, sizeBytes);
+    },
+    unmountBelow: umountBelow,
+    removeCgroup,
+    mountTable: readMountinfo,
+    devicesAt,
+    hostDevices,
+    async apparmorProfiles() {
+      return parseApparmorProfiles(await readFile('/sys/kernel/security/apparmor/profiles', 'utf8'));
+    },
+    hostname: () => os.hostname(),
+    oomKills: cgroupOomKills,
+    async cgroupUsage(cgroupsPath) {
+      const stats = await turns.take(() => readCgroupStats(cgroupsPath, cgroupVersion));
+      return stats === undefined ? undefined : toUsage(stats);
+    },
+    async interfaces(netnsPath) {
+      const counters = await turns.take(() => readNetnsCounters(netnsPath));
+      return counters?.filter(({ name }) => name !== 'lo');
+    },
+  };
+}
+
+/** What the kernel does not tell is undefined rather than absent. */
+function toUsage({ cpu, memory, swap, pids, io }: CgroupStats): CgroupUsage {
+  return {
+    cpu,
+    memory: memory === undefined ? undefined : { ...memory, limitBytes: memory.limitBytes },
+    swap: swap === undefined ? undefined : { ...swap, limitBytes: swap.limitBytes },
+    pids: pids?.current,
+    ioPressure: io?.pressure,
+  };
+}
