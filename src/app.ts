@@ -3,7 +3,7 @@ import { claimPlaces } from './app/claim.ts';
 import { linuxKernel } from './app/linux-kernel.ts';
 import { buildImages } from './app/images.ts';
 import { buildNetwork } from './app/network.ts';
-import { askFeatures, buildRuntimes } from './app/runtimes.ts';
+import { askFeatures, buildRuntimes, hostFacts } from './app/runtimes.ts';
 import { buildHandlers } from './app/handlers.ts';
 import type { Config } from './config/config.ts';
 import { Containerd } from './containerd/client.ts';
@@ -30,8 +30,6 @@ import { markBroken } from './pod/recover-sandbox.ts';
 import { recover } from './pod/recover.ts';
 import { StatsReader } from './pod/stats.ts';
 import type { Sandbox, SandboxRecord } from './pod/sandbox.ts';
-import type { HostFacts } from './spec/host-facts.ts';
-import { isKernelAtLeast } from './spec/kernel-version.ts';
 
 /** How long calls under way may take to end when podwright is told to stop, ms. */
 const drainMs = 10_000;
@@ -61,7 +59,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const logs = new LogPump(log, clock);
   logs.start();
   const features = await askFeatures(config, containerd, log);
-  const host = await readHost();
+  const host = hostFacts(await readKernelFacts(), features.get(config.runtimes.default));
 
   const sandboxes = new IdStore<Sandbox>('pod sandbox');
   const containers = new IdStore<Container>('container');
@@ -133,10 +131,4 @@ async function waitForContainerd(containerd: Containerd, config: Config, waitMs:
     containerd.close();
     throw new CodedError('unavailable', late.message, { cause: error });
   }
-}
-
-/** The host, as specs are built for it. Mounts that are read-only all the way down need mount_setattr(2), Linux 5.12. */
-async function readHost(): Promise<HostFacts> {
-  const facts = await readKernelFacts();
-  return { ...facts, rroSupported: isKernelAtLeast(facts.kernelVersion, '5.12') };
 }

@@ -2,7 +2,6 @@ import { readFile, mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import { Turns } from '../lib/turns.ts';
 import { readCgroupStats } from '../linux/cgroup-read.ts';
-import type { CgroupStats } from '../linux/cgroup-stats.ts';
 import { cgroupOomKills, removeCgroup } from '../linux/cgroup.ts';
 import { devicesAt, hostDevices } from '../linux/devices.ts';
 import { isMountPoint, mountShm, umountBelow } from '../linux/mount.ts';
@@ -12,7 +11,6 @@ import { readNetnsCounters } from '../linux/net-dev.ts';
 import { pinUserNamespaces } from '../linux/user-namespaces.ts';
 import { parseApparmorProfiles } from '../spec/apparmor.ts';
 import type { KernelPort } from '../pod/kernel.ts';
-import type { CgroupUsage } from '../pod/usage.ts';
 
 /** The real kernel, as the Pod layer asks for it, with the cgroups of the given version. */
 export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
@@ -51,23 +49,11 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
     hostname: () => os.hostname(),
     oomKills: cgroupOomKills,
     async cgroupUsage(cgroupsPath) {
-      const stats = await turns.take(() => readCgroupStats(cgroupsPath, cgroupVersion));
-      return stats === undefined ? undefined : toUsage(stats);
+      return await turns.take(() => readCgroupStats(cgroupsPath, cgroupVersion));
     },
     async interfaces(netnsPath) {
       const counters = await turns.take(() => readNetnsCounters(netnsPath));
       return counters?.filter(({ name }) => name !== 'lo');
     },
-  };
-}
-
-/** What the kernel does not tell is undefined rather than absent. */
-function toUsage({ cpu, memory, swap, pids, io }: CgroupStats): CgroupUsage {
-  return {
-    cpu,
-    memory: memory === undefined ? undefined : { ...memory, limitBytes: memory.limitBytes },
-    swap: swap === undefined ? undefined : { ...swap, limitBytes: swap.limitBytes },
-    pids: pids?.current,
-    ioPressure: io?.pressure,
   };
 }

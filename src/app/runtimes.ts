@@ -3,7 +3,10 @@ import type { Containerd } from '../containerd/client.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { HandlerFeatures } from '../cri/runtime/status.ts';
+import type { KernelFacts } from '../linux/host-facts.ts';
 import { Runtimes } from '../pod/runtimes.ts';
+import type { HostFacts } from '../spec/host-facts.ts';
+import { isKernelAtLeast } from '../spec/kernel-version.ts';
 
 /** The configured runtime handlers with the options their shims get. */
 export function buildRuntimes(config: Config, containerd: Containerd): Runtimes {
@@ -60,4 +63,10 @@ export function readFeatures(features: unknown): HandlerFeatures {
     recursiveReadOnlyMounts: mountOptions?.includes('rro') ?? false,
     userNamespaces: (linux?.namespaces?.includes('user') ?? false) && linux?.mountExtensions?.idmap?.enabled === true,
   };
+}
+
+/** What spec building has to know of the host: the kernel's facts, and what runtime and kernel can only do together. */
+export function hostFacts(kernel: KernelFacts, features: HandlerFeatures = noFeatures): HostFacts {
+  const hasMountSetattr = isKernelAtLeast(kernel.kernelVersion, '5.12');
+  return { ...kernel, rroSupported: hasMountSetattr && features.recursiveReadOnlyMounts };
 }

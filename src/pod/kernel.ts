@@ -1,6 +1,7 @@
 import type { HostDevice } from '../spec/devices.ts';
 import type { MountInfo } from '../spec/mount-table.ts';
-import type { CgroupUsage, InterfaceUsage } from './usage.ts';
+import type { CgroupStats } from '../linux/cgroup-stats.ts';
+import type { InterfaceCounters } from '../linux/net-dev.ts';
 import type { PinnedNamespaces } from './sandbox.ts';
 
 /** One id range of a user namespace: `size` ids from `hostId` outside are the ids from `containerId` inside. */
@@ -45,9 +46,9 @@ export interface KernelPort {
   /** The host's own name. */
   hostname(): string;
   /** What a cgroup used; undefined when it is gone. */
-  cgroupUsage(cgroupsPath: string): Promise<CgroupUsage | undefined>;
+  cgroupUsage(cgroupsPath: string): Promise<CgroupStats | undefined>;
   /** The counters of a network namespace's interfaces but `lo`; undefined when it is gone. */
-  interfaces(netnsPath: string): Promise<readonly InterfaceUsage[] | undefined>;
+  interfaces(netnsPath: string): Promise<readonly InterfaceCounters[] | undefined>;
   /** How often the kernel killed for memory in this cgroup; undefined when it is gone. */
   oomKills(cgroupsPath: string): Promise<number | undefined>;
 }

@@ -1,9 +1,10 @@
+import type { CgroupStats } from '../linux/cgroup-stats.ts';
+import type { InterfaceCounters } from '../linux/net-dev.ts';
 import { cgroupParentOf, cgroupsPathOf } from './cgroups.ts';
 import type { Container } from './container.ts';
 import { CpuRates } from './cpu-rates.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
-import type { CgroupUsage, InterfaceUsage } from './usage.ts';
 import { WritableLayers, type LayerUsage } from './writable-layers.ts';
 
 export type StatsParts = Pick<
@@ -14,7 +15,7 @@ export type StatsParts = Pick<
 /** What one container uses. */
 export interface ContainerUsage {
   readonly atNs: bigint;
-  readonly cgroup: CgroupUsage;
+  readonly cgroup: CgroupStats;
   readonly nanoCores: bigint | undefined;
   readonly layer: LayerUsage;
 }
@@ -22,9 +23,9 @@ export interface ContainerUsage {
 /** What a Pod uses as a whole, and its containers one by one. */
 export interface SandboxUsage {
   readonly atNs: bigint;
-  readonly cgroup: CgroupUsage;
+  readonly cgroup: CgroupStats;
   readonly nanoCores: bigint | undefined;
-  readonly interfaces: readonly InterfaceUsage[];
+  readonly interfaces: readonly InterfaceCounters[];
   readonly containers: readonly { readonly container: Container; readonly usage: ContainerUsage }[];
 }
 
@@ -77,7 +78,7 @@ export class StatsReader {
     return { atNs, cgroup: cgroup ?? nothing, nanoCores, interfaces: interfaces ?? [], containers };
   }
 
-  async #containerCgroup(container: Container): Promise<CgroupUsage | undefined> {
+  async #containerCgroup(container: Container): Promise<CgroupStats | undefined> {
     const { sandboxes, runtimes, namespace, kernel } = this.#parts;
     const sandbox = sandboxes.find(container.sandboxId);
     if (sandbox === undefined) return undefined;
@@ -85,9 +86,9 @@ export class StatsReader {
     return await kernel.cgroupUsage(cgroupsPathOf(container.id, sandbox, runtime, namespace));
   }
 
-  #rate(id: string, atNs: bigint, cgroup: CgroupUsage | undefined): bigint | undefined {
+  #rate(id: string, atNs: bigint, cgroup: CgroupStats | undefined): bigint | undefined {
     return cgroup?.cpu === undefined ? undefined : this.#rates.take(id, { atNs, usageNs: cgroup.cpu.usageNs });
   }
 }
 
-const nothing: CgroupUsage = { cpu: undefined, memory: undefined, swap: undefined, pids: undefined, ioPressure: undefined };
+const nothing: CgroupStats = {};

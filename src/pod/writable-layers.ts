@@ -19,7 +19,7 @@ const maxAgeNs = 10_000_000_000n;
 export class WritableLayers {
   readonly #parts: Pick<Parts, 'log' | 'clock' | 'containerd' | 'containers'>;
   readonly #known = new Map<string, LayerUsage>();
-  #counting: Promise<void> | undefined;
+  #counting = false;
   #countedAtNs = 0n;
 
   constructor(parts: Pick<Parts, 'log' | 'clock' | 'containerd' | 'containers'>) {
@@ -28,19 +28,17 @@ export class WritableLayers {
 
   /** The last count of a container's layer. */
   usage(container: Container): LayerUsage {
-    if (this.#parts.clock.nowNs() - this.#countedAtNs > maxAgeNs) {
-      this.#counting ??= this.#count().finally(() => {
-        this.#counting = undefined;
-      });
-    }
+    if (!this.#counting && this.#parts.clock.nowNs() - this.#countedAtNs > maxAgeNs) void this.#count();
     return this.#known.get(container.id) ?? { atNs: BigInt(container.record.createdAtNs), sizeBytes: 0n, inodes: 0n };
   }
 
+  /** Never rejects: what could not be counted keeps its last count. */
   async #count(): Promise<void> {
     const { clock, containers, containerd, log } = this.#parts;
+    this.#counting = true;
     this.#countedAtNs = clock.nowNs();
     for (const id of this.#known.keys()) if (!containers.has(id)) this.#known.delete(id);
-    for (const container of [...containers.values()]) {
+    for (const container of containers.values()) {
       try {
         const counted = await containerd.snapshots(container.record.snapshotter).usage(container.id);
         this.#known.set(container.id, { ...counted, atNs: clock.nowNs() });
@@ -49,5 +47,6 @@ export class WritableLayers {
         log.debug({ containerId: container.id, error: messageOf(error) }, 'could not count a writable layer');
       }
     }
+    this.#counting = false;
   }
 }

@@ -8,7 +8,8 @@ import type { SwapUsage } from '../../types/cri/runtime/v1/SwapUsage.ts';
 import type { Container } from '../../pod/container.ts';
 import type { Sandbox } from '../../pod/sandbox.ts';
 import { defaultInterface, type ContainerUsage, type SandboxUsage } from '../../pod/stats.ts';
-import type { CgroupUsage, InterfaceUsage, Pressure, PressureLine } from '../../pod/usage.ts';
+import type { CgroupStats, Pressure, PressureLine } from '../../linux/cgroup-stats.ts';
+import type { InterfaceCounters } from '../../linux/net-dev.ts';
 
 /** A container's usage as the CRI tells it. `attributes` is always there: the kubelet looks into it unasked. */
 export function toContainerStats(container: Container, usage: ContainerUsage, mountpoint: string): ContainerStats {
@@ -31,7 +32,7 @@ export function toContainerStats(container: Container, usage: ContainerUsage, mo
       inodesUsed: uint(layer.inodes),
     },
     swap: toSwap(cgroup, timestamp),
-    io: cgroup.ioPressure === undefined ? null : { timestamp, psi: toPsi(cgroup.ioPressure) },
+    io: cgroup.io === undefined ? null : { timestamp, psi: toPsi(cgroup.io.pressure) },
   };
 }
 
@@ -56,14 +57,14 @@ export function toPodSandboxStats(sandbox: Sandbox, usage: SandboxUsage, mountpo
         defaultInterface: main === undefined ? null : toInterface(main),
         interfaces: interfaces.filter((one) => one !== main).map(toInterface),
       },
-      process: { timestamp, processCount: uint(cgroup.pids ?? 0n) },
+      process: { timestamp, processCount: uint(cgroup.pids?.current ?? 0n) },
       containers: usage.containers.map((one) => toContainerStats(one.container, one.usage, mountpoint)),
-      io: cgroup.ioPressure === undefined ? null : { timestamp, psi: toPsi(cgroup.ioPressure) },
+      io: cgroup.io === undefined ? null : { timestamp, psi: toPsi(cgroup.io.pressure) },
     },
   };
 }
 
-function toCpu({ cpu }: CgroupUsage, nanoCores: bigint | undefined, timestamp: string): CpuUsage {
+function toCpu({ cpu }: CgroupStats, nanoCores: bigint | undefined, timestamp: string): CpuUsage {
   return {
     timestamp,
     usageCoreNanoSeconds: uint(cpu?.usageNs ?? 0n),
@@ -73,7 +74,7 @@ function toCpu({ cpu }: CgroupUsage, nanoCores: bigint | undefined, timestamp: s
 }
 
 /** Without a limit nothing is "available": the field then says 0, as containerd and CRI-O have it. */
-function toMemory({ memory }: CgroupUsage, timestamp: string): MemoryUsage {
+function toMemory({ memory }: CgroupStats, timestamp: string): MemoryUsage {
   if (memory === undefined) return { timestamp, workingSetBytes: uint(0n), usageBytes: uint(0n) };
   const { limitBytes, workingSetBytes } = memory;
   const available = limitBytes === undefined || limitBytes < workingSetBytes ? 0n : limitBytes - workingSetBytes;
@@ -89,7 +90,7 @@ function toMemory({ memory }: CgroupUsage, timestamp: string): MemoryUsage {
   };
 }
 
-function toSwap({ swap }: CgroupUsage, timestamp: string): SwapUsage | null {
+function toSwap({ swap }: CgroupStats, timestamp: string): SwapUsage | null {
   if (swap === undefined) return null;
   const available = swap.limitBytes === undefined || swap.limitBytes < swap.usageBytes ? 0n : swap.limitBytes - swap.usageBytes;
   return { timestamp, swapAvailableBytes: uint(available), swapUsageBytes: uint(swap.usageBytes) };
@@ -103,7 +104,7 @@ function toPsiData(line: PressureLine): NonNullable<PsiStats['Some']> {
   return { Total: String(line.totalNs), Avg10: line.avg10, Avg60: line.avg60, Avg300: line.avg300 };
 }
 
-function toInterface(one: InterfaceUsage): NetworkInterfaceUsage {
+function toInterface(one: InterfaceCounters): NetworkInterfaceUsage {
   return {
     name: one.name,
     rxBytes: uint(one.rxBytes),

@@ -11,7 +11,7 @@ describe('a process tree', () => {
   ];
 
   it('is the process, its descendants in whatever session, and what of its session lost its parent', () => {
-    assert.deepEqual(treeOf(10, all).toSorted(), [10, 11, 12, 13]);
+    assert.deepEqual(treeOf(10, all).toSorted((a, b) => a - b), [10, 11, 12, 13]);
   });
 
   it('is empty when the process and all of its own are gone', () => {
