@@ -38,6 +38,8 @@ export interface MachineBefore {
   readonly sharedChains: readonly string[];
   /** Kernel settings that a kubelet changes. */
   readonly sysctls: Readonly<Record<string, string>>;
+  /** What daemons make at fixed places and was not there, each before the folder it is in. */
+  readonly missing: readonly string[];
 }
 
 const prefix = 'pw-';

@@ -117,7 +117,7 @@ export class KubeletDaemon {
     await writeFile(file, JSON.stringify({ apiVersion: 'v1', kind: 'Pod', ...pod }));
   }
 
-  /** Takes the manifest away, upon which the kubelet ends the Pod. */
+  /** Takes the manifest away, upon which the kubelet ends the Pod. It stops listing it at once: the CRI tells when it is gone. */
   async removePod(name: string): Promise<void> {
     await rm(path.join(this.manifestFolder, `${name}.json`), { force: true });
   }

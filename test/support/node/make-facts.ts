@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { isWanted, listNodes, type MachineBefore, nodeName, nodeParents, type NodeFacts, thisProcess, writeFacts } from './facts.ts';
@@ -8,6 +9,20 @@ import { chooseSubnet } from './network.ts';
 import { podwrightSocket } from './podwright.ts';
 
 const overlayfsMagic = 0x794c7630;
+
+/** What shims, runc, libcni and the kubelet make and cannot be told otherwise, each before its parent. */
+const fixedPaths = [
+  '/run/containerd/s',
+  '/run/containerd/runc/k8s.io',
+  '/run/containerd/runc',
+  '/run/containerd',
+  '/var/lib/cni/results',
+  '/var/lib/cni',
+  '/var/lib/kubelet/device-plugins/kubelet.sock',
+  '/var/lib/kubelet/device-plugins',
+  '/var/lib/kubelet',
+  '/var/log/containers',
+];
 
 /** Chooses names and addresses for a new node, and makes its folder with the facts in it. */
 export async function makeFacts(options: { readonly toolsPath: readonly string[]; readonly podwright: boolean }): Promise<NodeFacts> {
@@ -38,7 +53,12 @@ export async function makeFacts(options: { readonly toolsPath: readonly string[]
 /** Other nodes have changed the machine already, so what was before them is taken from them. */
 async function lookAtMachine(others: readonly NodeFacts[]): Promise<MachineBefore> {
   const first = others.find(isWanted);
-  return first?.machineBefore ?? { sharedChains: await findSharedChains(), sysctls: await readTunables() };
+  if (first !== undefined) return first.machineBefore;
+  return {
+    sharedChains: await findSharedChains(),
+    sysctls: await readTunables(),
+    missing: fixedPaths.filter((place) => !existsSync(place)),
+  };
 }
 
 async function chooseParent(): Promise<string> {

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, rmdir, unlink } from 'node:fs/promises';
 import { removeCgroup } from './cgroups.ts';
 import { removeStrays } from './containerd.ts';
 import { isWanted, listNodes, type NodeFacts } from './facts.ts';
@@ -25,6 +25,8 @@ export async function removeNode(facts: NodeFacts): Promise<void> {
   if (others.length === 0) {
     await removeSharedChains(facts);
     await restoreTunables(facts.machineBefore.sysctls);
+    // A folder that is in use after all is not empty, and stays.
+    for (const place of facts.machineBefore.missing) await rmdir(place).catch(() => unlink(place)).catch(() => {});
   }
   await rm(facts.root, { recursive: true, force: true, maxRetries: 5 });
 }
