@@ -1,0 +1,64 @@
+# podwright: `make help` lists what there is to make. Every target sets up by itself what it needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# A test that skips itself on a machine of ours has tested nothing.
+mocha := npx mocha --config .mocharc.json $(if $(CI),--forbid-pending)
+
+# What dist/ is made from; a build leaves a newer dist/.built.
+sources := $(shell find src proto hack/build.mjs hack/generate-types.mjs tsconfig.json tsconfig.build.json package-lock.json -type f -not -path 'src/types/*')
+
+.PHONY: help setup build generate lint types check-proto unit integration e2e test tools demo demo-stop bench clean
+
+help: ## lists the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## installs Debian and npm packages that are missing
+	@hack/setup.sh
+
+build: setup dist/.built ## compiles src/ into dist/
+
+dist/.built: $(sources)
+	node hack/build.mjs
+	@touch $@
+
+generate: setup ## writes src/types from proto/
+	node hack/generate-types.mjs
+
+lint: generate ## checks style and floating promises
+	npx oxlint --type-aware --deny-warnings src test hack
+
+types: generate ## checks types, tests and hack/ included
+	npx tsc -p tsconfig.json --noEmit
+
+check-proto: setup ## compares proto/ with the upstream contracts
+	node --import tsx hack/check-proto.ts
+
+unit: generate ## runs the tests that need neither root nor tools
+	$(mocha) 'test/unit/**/*.test.ts'
+
+integration: build ## runs the tests against a real containerd, runc and CNI (root); FILES=... for some
+	$(mocha) --timeout 120000 $(or $(FILES),'test/integration/**/*.test.ts')
+
+e2e: build ## runs Pods of a real kubelet (root); FILES=... for some
+	$(mocha) --timeout 300000 $(or $(FILES),'test/e2e/**/*.test.ts')
+
+# One after the other also under -j: they share dist/ and src/types, and two cores are few for two nodes.
+test: ## runs every check and test that there is
+	@for target in setup build lint types check-proto unit integration e2e; do \
+		echo "== make $$target"; $(MAKE) --no-print-directory $$target || exit 1; done
+
+tools: setup ## builds containerd, runc, CNI plugins, crictl and the kubelet into the cache
+	hack/tools/build.sh containerd containerd-lts runc cni crictl kubelet
+
+demo: build ## has a kubelet run a Pod through podwright; KEEP=1 leaves it running
+	KEEP=$(KEEP) node --import tsx hack/demo.ts
+
+demo-stop: setup ## ends what make demo KEEP=1 left running
+	node --import tsx hack/node/node.ts down
+
+bench: build ## compares podwright with containerd's own CRI
+	node --import tsx hack/bench/bench.ts
+
+clean: ## removes what was built, not the cache of tools
+	rm -rf dist src/types coverage
