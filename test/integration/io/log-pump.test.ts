@@ -228,6 +228,26 @@ describe('the log pump', () => {
     }
   });
 
+  it('starts its thread again when it dies, and goes on with every container', async () => {
+    await pump.stop();
+    const marker = path.join(dir, 'die-once');
+    fs.writeFileSync(marker, '');
+    const url = new URL('../../support/log-worker-dying.mjs', import.meta.url);
+    process.env['LOG_WORKER_DIES_ONCE'] = marker; // a thread has no arguments
+    const complaints: string[] = [];
+    pump = new LogPump({ ...silentLog, error: (_, message) => complaints.push(message) }, clock, url);
+    pump.start();
+    const spec = await container('a');
+    await pump.open(spec); // answered by the thread that dies next
+    const shim = fs.openSync(spec.stdout, fs.constants.O_RDWR);
+    fs.writeSync(shim, 'kept\n');
+    await pump.reopen('a');
+    fs.closeSync(shim);
+    await pump.drained('a');
+    assert.equal(streamText(readRecords(spec.logPath), 'stdout'), 'kept\n');
+    assert.equal(complaints.length, 1);
+  });
+
   it('leaves an unfinished line to the next daemon', async () => {
     const spec = await container('a');
     await pump.open(spec);
