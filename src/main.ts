@@ -6,7 +6,7 @@ import { podwrightVersion } from './app/status.ts';
 import { defaultToml } from './config/default-toml.ts';
 import { helpText, readCommandLine } from './config/flags.ts';
 import { checkConfigFile, loadConfig } from './config/load.ts';
-import { isKind, messageOf } from './lib/errors.ts';
+import { CodedError, isKind, messageOf } from './lib/errors.ts';
 import type { Log } from './lib/log.ts';
 import { sdNotify } from './linux/sd-notify.ts';
 
@@ -62,7 +62,9 @@ async function serve(config: Config, waitMs: number): Promise<number> {
     await app?.stop();
     return 0;
   } catch (error) {
-    log.error({ error: messageOf(error), stack: error instanceof Error ? error.stack : undefined }, 'podwright gives up');
+    // A CodedError says all there is to say; anything else is a bug, and its place matters.
+    const stack = error instanceof Error && !(error instanceof CodedError) ? error.stack : undefined;
+    log.error({ error: messageOf(error), stack }, 'podwright gives up');
     return isKind(error, 'unavailable') ? exitUnavailable : exitFailure;
   }
 }
