@@ -1,0 +1,139 @@
+// make bench: podwright beside containerd's own CRI, on one containerd, runc, CNI network and set of images,
+// taking turns in one run, so that a machine whose speed drifts is as slow for both.
+//   bench.ts [--rounds=20] [--only=lifecycle,burst,questions,log]
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { CriClient } from '../../test/support/cri-client.ts';
+import { TempNode } from '../../test/support/temp-node.ts';
+import { busybox, podDown, podUp, pull, type BenchPod } from './pod.ts';
+import { printGoals, printTable, type Goal } from './report.ts';
+import { Timings, usageOf, type Runtime } from './runtime.ts';
+import { burst, inParallel, lifecycle, logThroughput, questions } from './scenarios.ts';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '20' },
+    only: { type: 'string', default: 'lifecycle,questions,burst,log' },
+  },
+});
+const rounds = Number(values.rounds);
+const wanted = new Set(values.only.split(','));
+
+const loopMonitor = new URL('loop-monitor.mjs', import.meta.url).pathname;
+const node = await TempNode.start({ criPlugin: true, onProgress: (what) => console.error(`${what} ...`) });
+try {
+  const loopFile = path.join(node.root, 'loop.json');
+  const podwright = await node.startPodwright({
+    config: { containerd: { namespace: 'podwright' } },
+    env: { NODE_OPTIONS: `--import=${loopMonitor}`, LOOP_MONITOR_FILE: loopFile },
+  });
+  const ours: Runtime = { name: 'podwright', client: new CriClient(podwright.socket), pid: podwright.pid ?? 0 };
+  const theirs: Runtime = {
+    name: 'containerd',
+    client: new CriClient(node.containerd.socket),
+    pid: node.containerd.pid ?? 0,
+  };
+  await measure(ours, theirs, path.join(node.root, 'logs'), loopFile);
+  ours.client.close();
+  theirs.client.close();
+} finally {
+  await node.stop();
+}
+
+/** Runs the scenarios, the two runtimes taking turns in each, and prints what came out. */
+async function measure(ours: Runtime, theirs: Runtime, logs: string, loopFile: string): Promise<void> {
+  const both = [ours, theirs];
+  const imageIds = new Map<Runtime, string>();
+  for (const runtime of both) imageIds.set(runtime, await pull(runtime, busybox));
+  const timings = new Map(both.map((runtime) => [runtime, new Timings()]));
+  const of = (runtime: Runtime): [Runtime, Timings, string, string] => [
+    runtime,
+    timings.get(runtime) ?? new Timings(),
+    imageIds.get(runtime) ?? '',
+    logs,
+  ];
+  const goals: Goal[] = [];
+  const memory = (await usageOf(ours.pid)).rssMb;
+
+  if (wanted.has('lifecycle')) {
+    for (const runtime of both) await lifecycle(runtime, new Timings(), imageIds.get(runtime) ?? '', logs);
+    for (let round = 0; round < rounds; round += 1) {
+      console.error(`one Pod up and down, round ${round + 1} of ${rounds}`);
+      for (const runtime of turns(both, round)) await lifecycle(...of(runtime));
+    }
+  }
+  goals.push({ name: 'RSS idle, MB', ours: (await usageOf(ours.pid)).rssMb, theirs: Number.NaN, limit: 110 });
+  if (wanted.has('questions')) {
+    const pods = new Map<Runtime, BenchPod[]>();
+    for (const runtime of both) {
+      console.error(`50 Pods on ${runtime.name}`);
+      pods.set(runtime, await inParallel(50, 4, () => podUp(runtime, new Timings(), imageIds.get(runtime) ?? '', logs)));
+    }
+    goals.push(await idleCpu(ours, theirs));
+    for (let round = 0; round < 3; round += 1) {
+      for (const runtime of turns(both, round)) {
+        await questions(runtime, timings.get(runtime) ?? new Timings(), pods.get(runtime) ?? []);
+      }
+    }
+    goals.push({
+      name: 'RSS with 50 Pods, MB',
+      ours: (await usageOf(ours.pid)).rssMb,
+      theirs: (await usageOf(theirs.pid)).rssMb,
+      limit: 130,
+    });
+    for (const runtime of both) {
+      const left = [...(pods.get(runtime) ?? [])];
+      await inParallel(left.length, 4, async () => {
+        const pod = left.pop();
+        if (pod !== undefined) await podDown(runtime, new Timings(), pod);
+      });
+    }
+  }
+  if (wanted.has('burst')) {
+    await loopDelays(ours.pid, loopFile);
+    for (let round = 0; round < 3; round += 1) {
+      console.error(`a burst of 32 Pods, round ${round + 1} of 3`);
+      for (const runtime of turns(both, round)) await burst(...of(runtime));
+    }
+    const delays = await loopDelays(ours.pid, loopFile);
+    goals.push({ name: 'event loop delay in the burst, p99 ms', ours: delays.p99Ms, theirs: Number.NaN, limit: 50 });
+    goals.push({ name: 'event loop delay in the burst, most ms', ours: delays.maxMs, theirs: Number.NaN, limit: 50 });
+  }
+  if (wanted.has('log')) {
+    const speeds = new Map<Runtime, number[]>(both.map((runtime) => [runtime, []]));
+    for (let round = 0; round < 3; round += 1) {
+      console.error(`100 MB of log, round ${round + 1} of 3`);
+      for (const runtime of turns(both, round)) {
+        speeds.get(runtime)?.push(await logThroughput(runtime, imageIds.get(runtime) ?? '', logs));
+      }
+    }
+    const median = (runtime: Runtime): number => (speeds.get(runtime) ?? []).toSorted((a, b) => a - b)[1] ?? Number.NaN;
+    goals.push({ name: 'log, MB/s of 100-byte lines', ours: median(ours), theirs: median(theirs), atLeastRatio: 2 });
+  }
+  goals.push({ name: 'RSS at the start and the end, MB', ours: memory, theirs: (await usageOf(ours.pid)).rssMb });
+  printTable(timings.get(ours) ?? new Timings(), timings.get(theirs) ?? new Timings());
+  printGoals(goals);
+}
+
+/** The runtimes in the order of this round: who begins, changes. */
+function turns(both: readonly Runtime[], round: number): readonly Runtime[] {
+  return round % 2 === 0 ? both : both.toReversed();
+}
+
+/** Processor time of each daemon while nobody asks anything, percent of a core over 5 s. */
+async function idleCpu(ours: Runtime, theirs: Runtime): Promise<Goal> {
+  const before = [await usageOf(ours.pid), await usageOf(theirs.pid)];
+  await sleep(5_000);
+  const after = [await usageOf(ours.pid), await usageOf(theirs.pid)];
+  const percent = (index: number): number => (((after[index]?.cpuS ?? 0) - (before[index]?.cpuS ?? 0)) / 5) * 100;
+  return { name: 'CPU with 50 idle Pods, %', ours: percent(0), theirs: percent(1) };
+}
+
+/** What podwright's event loop was delayed since the last look. */
+async function loopDelays(pid: number, file: string): Promise<{ readonly p99Ms: number; readonly maxMs: number }> {
+  process.kill(pid, 'SIGUSR2');
+  await sleep(200);
+  return JSON.parse(await readFile(file, 'utf8')) as { p99Ms: number; maxMs: number };
+}

@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+import { call, timed, Timings, type Runtime } from './runtime.ts';
+import { containerConfig, podConfig, podDown, podUp, type BenchPod } from './pod.ts';
+
+/** One Pod up, asked about, and down again. */
+export async function lifecycle(runtime: Runtime, timings: Timings, imageId: string, logs: string): Promise<void> {
+  const pod = await podUp(runtime, timings, imageId, logs);
+  const { containerId } = pod;
+  for (let round = 0; round < 5; round += 1) {
+    await timed(runtime, timings, 'ExecSync', { containerId, cmd: ['true'], timeout: '10' });
+  }
+  await podDown(runtime, timings, pod);
+}
+
+/** Many Pods up, some at a time, and down in the same way; times the whole of each. */
+export async function burst(runtime: Runtime, timings: Timings, imageId: string, logs: string): Promise<void> {
+  const ignored = new Timings();
+  const began = performance.now();
+  const pods = await inParallel(32, 8, () => podUp(runtime, ignored, imageId, logs));
+  timings.add('burst of 32 up', performance.now() - began);
+  const stopping = performance.now();
+  const left = [...pods];
+  await inParallel(32, 8, async () => {
+    const pod = left.pop();
+    if (pod !== undefined) await podDown(runtime, ignored, pod);
+  });
+  timings.add('burst of 32 down', performance.now() - stopping);
+  timings.add('burst', performance.now() - began);
+}
+
+/** The kubelet's questions with a number of Pods running. */
+export async function questions(runtime: Runtime, timings: Timings, pods: readonly BenchPod[]): Promise<void> {
+  for (let round = 0; round < 40; round += 1) {
+    const pod = pods[round % pods.length];
+    if (pod === undefined) return;
+    await timed(runtime, timings, 'ListPodSandbox', {});
+    await timed(runtime, timings, 'ListContainers', {});
+    await timed(runtime, timings, 'PodSandboxStatus', { podSandboxId: pod.sandboxId });
+    await timed(runtime, timings, 'ContainerStatus', { containerId: pod.containerId });
+    await timed(runtime, timings, 'Status', {});
+    await timed(runtime, timings, 'Version', {});
+    await timed(runtime, timings, 'ListImages', {});
+    if (round % 8 === 0) {
+      await timed(runtime, timings, 'ListContainerStats', {});
+      await timed(runtime, timings, 'ListPodSandboxStats', {});
+      await timed(runtime, timings, 'ImageFsInfo', {});
+    }
+  }
+}
+
+const lines = 1_000_000;
+const line = 'x'.repeat(99);
+
+/** How fast lines of 100 bytes get from a container into its log file, MB/s of what was written. */
+export async function logThroughput(runtime: Runtime, imageId: string, logs: string): Promise<number> {
+  const logDirectory = path.join(logs, randomUUID());
+  const config = podConfig(logDirectory);
+  const { podSandboxId } = await call<{ podSandboxId: string }>(runtime, 'RunPodSandbox', { config });
+  const { containerId } = await call<{ containerId: string }>(runtime, 'CreateContainer', {
+    podSandboxId,
+    config: containerConfig(imageId, ['sh', '-c', `yes ${line} | head -n ${lines}`]),
+    sandboxConfig: config,
+  });
+  const began = performance.now();
+  await call(runtime, 'StartContainer', { containerId });
+  for (;;) {
+    const { status } = await call<{ status: { state: string } }>(runtime, 'ContainerStatus', { containerId });
+    if (status.state === 'CONTAINER_EXITED') break;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  const tookS = (performance.now() - began) / 1000;
+  const { size } = await stat(path.join(logDirectory, 'main/0.log'));
+  if (size < lines * 100) throw new Error(`${runtime.name}: the log has ${size} bytes, lines are missing`);
+  await call(runtime, 'StopPodSandbox', { podSandboxId });
+  await call(runtime, 'RemovePodSandbox', { podSandboxId });
+  return (lines * 100) / 1e6 / tookS;
+}
+
+/** Runs `act` so many times, no more than `width` at once; answers what they gave. */
+export async function inParallel<T>(count: number, width: number, act: () => Promise<T>): Promise<T[]> {
+  const results: T[] = [];
+  let begun = 0;
+  const worker = async (): Promise<void> => {
+    while (begun < count) {
+      begun += 1;
+      results.push(await act());
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  return results;
+}
