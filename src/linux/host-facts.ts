@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { cgroupRoot, cgroupVersion } from './cgroup.ts';
 import { readMountinfo } from './mountinfo.ts';
+import type { MountEntry } from './mountinfo.ts';
 
 /** What the node's kernel can do, as the spec builder has to know it. */
 export interface KernelFacts {
@@ -39,7 +40,7 @@ export async function readKernelFacts(): Promise<KernelFacts> {
     cgroupVersion: version,
     lastCap: Number(await readFile('/proc/sys/kernel/cap_last_cap', 'utf8')),
     ownCaps: parseBoundingSet(status),
-    apparmorEnabled: (await textOf('/sys/module/apparmor/parameters/enabled')).startsWith('Y'),
+    apparmorEnabled: await apparmorEnabled(),
     selinuxEnabled: mounts.some(({ fsType }) => fsType === 'selinuxfs'),
     swapController: await exists(...swapFiles(version)),
     hugetlbSizes: await hugetlbSizes(version),
@@ -47,8 +48,30 @@ export async function readKernelFacts(): Promise<KernelFacts> {
     kernelVersion: os.release(),
     ownOomScoreAdj,
     canLowerOomScore: canLowerOomScore(ownOomScoreAdj),
-    cgroup2Options: mounts.find(({ fsType }) => fsType === 'cgroup2')?.superOptions.filter((o) => o !== 'rw' && o !== 'ro') ?? [],
+    cgroup2Options: cgroup2Options(mounts),
   };
+}
+
+/** What cgroup2 takes as a mount option (kernel Documentation/admin-guide/cgroup-v2.rst "Mounting"). */
+const cgroup2MountOptions = new Set([
+  'nsdelegate',
+  'favordynmods',
+  'memory_localevents',
+  'memory_recursiveprot',
+  'memory_hugetlb_accounting',
+  'pids_localevents',
+]);
+
+/** The options of the cgroup2 mount that can be repeated. It shows others too: `seclabel`, which mount(2) refuses. */
+export function cgroup2Options(mounts: readonly MountEntry[]): string[] {
+  const mounted = mounts.findLast(({ fsType, mountPoint }) => fsType === 'cgroup2' && mountPoint === cgroupRoot);
+  return mounted?.superOptions.filter((option) => cgroup2MountOptions.has(option)) ?? [];
+}
+
+// Both, as runc asks: a container may see the module without its files in /sys/kernel/security.
+async function apparmorEnabled(): Promise<boolean> {
+  const module = await textOf('/sys/module/apparmor/parameters/enabled');
+  return module.startsWith('Y') && (await exists('/sys/kernel/security/apparmor'));
 }
 
 /** The bounding set in /proc/PID/status, one bit a capability. */
