@@ -52,10 +52,11 @@ tools: setup ## builds containerd, runc, CNI plugins, crictl and the kubelet int
 	hack/tools/build.sh containerd containerd-lts runc cni crictl kubelet
 
 demo: build ## has a kubelet run a Pod through podwright; KEEP=1 leaves it running
-	KEEP=$(KEEP) node --import tsx hack/demo.ts
+	@hack/tools/build.sh containerd runc cni crictl kubelet > /dev/null
+	@KEEP=$(KEEP) node --import tsx hack/demo.ts
 
 demo-stop: setup ## ends what make demo KEEP=1 left running
-	node --import tsx hack/node/node.ts down
+	@node --import tsx hack/demo.ts --stop
 
 bench: build ## compares podwright with containerd's own CRI
 	node --import tsx hack/bench/bench.ts

@@ -12,7 +12,9 @@ const endingSignals = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 export function removeOnExit(facts: NodeFacts): () => void {
   // A process on its way out can no longer wait for a promise, but it can for another process.
   const onExit = (): void => {
-    spawnSync(process.execPath, ['--import', 'tsx', path.join(projectRoot, 'hack/node/sweep.ts'), facts.root], {
+    // In a session of its own: a second Ctrl-C must not end the removal that the first one began.
+    const sweep = [process.execPath, '--import', 'tsx', path.join(projectRoot, 'hack/node/sweep.ts'), facts.root];
+    spawnSync('setsid', ['--wait', ...sweep], {
       cwd: projectRoot,
       stdio: ['ignore', 'ignore', 'inherit'],
     });
