@@ -142,7 +142,7 @@ export async function readProfile(file: string | undefined): Promise<string | un
 }
 
 /** overlayfs of containerd 2 shifts owners by these labels, one range each, as `containerID:hostID:size`. */
-function idMapLabels(spec: OciSpec): Record<string, string> {
+export function idMapLabels(spec: OciSpec): Record<string, string> {
   const labels: Record<string, string> = {};
   const [uid] = spec.linux.uidMappings ?? [];
   const [gid] = spec.linux.gidMappings ?? [];

@@ -2,7 +2,7 @@ import { isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { buildPauseSpec } from '../spec/pause-spec.ts';
 import { seccompFile } from '../spec/seccomp.ts';
 import { discardPause, killTask } from './discard.ts';
-import { readProfile } from './container-spec.ts';
+import { idMapLabels, readProfile } from './container-spec.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
 import { cgroupsPathOf } from './cgroups.ts';
 import { pauseExtension, pauseExtensionName, sandboxExtension, sandboxExtensionName, sandboxLabels } from './cri-labels.ts';
@@ -170,7 +170,7 @@ export class PauseKeeper {
         },
         call,
       );
-      const snapshot = containerd.snapshots(runtime.snapshotter).prepare(id, image.chainId, {}, call);
+      const snapshot = containerd.snapshots(runtime.snapshotter).prepare(id, image.chainId, idMapLabels(spec), call);
       const [rootfs] = await allSettledOrThrow([snapshot, record]);
       const { pid } = await containerd.tasks.create(
         {
