@@ -5,7 +5,7 @@ import type { Undo } from '../lib/undo.ts';
 import type { Attachment } from './attachment.ts';
 import type { NetworkConf, PluginConf } from './conf.ts';
 import type { JsonObject } from './json.ts';
-import type { Plugins } from './plugin.ts';
+import type { Plugins, RunOptions } from './plugin.ts';
 import type { CniVerb } from './plugin-error.ts';
 import { complaintOf, describeCall, quote } from './plugin-error.ts';
 import { attachmentRequest } from './request.ts';
@@ -19,6 +19,9 @@ export interface ChainCall extends Attachment {
   readonly netnsPath: string;
 }
 
+/** Milliseconds a plugin may take to undo its failed ADD: one that hung there is likely to hang again. */
+const undoTimeoutMs = 20_000;
+
 /**
  * ADD: one plugin after the other, each with the result of the one before. What each may have done is pushed on
  * `undo` before it starts. All programs are looked up first, so a missing one leaves nothing to undo.
@@ -29,9 +32,9 @@ export async function addChain(plugins: Plugins, call: ChainCall, undo: Undo, si
   let result: CniResult | undefined;
   for (const { plugin, file } of found) {
     undo.push(`take back what cni plugin "${plugin.type}" did for "${call.containerId}"`, async () => {
-      await runPlugin(plugins, 'DEL', plugin, file, call, prevResultOnDel(network, result?.raw));
+      await runPlugin(plugins, 'DEL', plugin, file, call, prevResultOnDel(network, result?.raw), { timeoutMs: undoTimeoutMs });
     });
-    const printed = await runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, signal);
+    const printed = await runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, { signal });
     result = readResult(printed, plugin, call);
   }
   if (result === undefined) throw new CodedError('failedPrecondition', `network "${network.name}" has no plugins`);
@@ -50,7 +53,7 @@ export async function delChain(
   for (const plugin of call.network.plugins.toReversed()) {
     const file = await plugins.find(plugin.type);
     try {
-      await runPlugin(plugins, 'DEL', plugin, file, call, prevResult, signal);
+      await runPlugin(plugins, 'DEL', plugin, file, call, prevResult, { signal });
     } catch (error) {
       if (!meansGone(error, call.netnsPath)) throw error;
       log.debug({ containerId: call.containerId, error: messageOf(error) }, 'cni plugin had nothing left to delete');
@@ -61,7 +64,7 @@ export async function delChain(
 /** CHECK: the plugins in order, each with the result of the ADD. */
 export async function checkChain(plugins: Plugins, call: ChainCall, result: JsonObject, signal?: AbortSignal): Promise<void> {
   for (const plugin of call.network.plugins) {
-    await runPlugin(plugins, 'CHECK', plugin, await plugins.find(plugin.type), call, result, signal);
+    await runPlugin(plugins, 'CHECK', plugin, await plugins.find(plugin.type), call, result, { signal });
   }
 }
 
@@ -82,11 +85,11 @@ async function runPlugin(
   file: string,
   call: ChainCall,
   prevResult: JsonObject | undefined,
-  signal?: AbortSignal,
+  options: RunOptions,
 ): Promise<string> {
   const { containerId, netnsPath, ifName, args, capabilityArgs, network } = call;
   const conf = attachmentRequest(network, plugin, capabilityArgs, prevResult);
-  return plugins.run({ type: plugin.type, file, verb, conf, containerId, netnsPath, ifName, args }, { signal });
+  return plugins.run({ type: plugin.type, file, verb, conf, containerId, netnsPath, ifName, args }, options);
 }
 
 function readResult(printed: string, plugin: PluginConf, call: ChainCall): CniResult {

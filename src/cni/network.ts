@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../lib/abort.ts';
 import { CodedError, messageOf, wrapError } from '../lib/errors.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import type { Log } from '../lib/log.ts';
@@ -80,6 +81,7 @@ export class CniNetwork {
   async add(request: SandboxNetworkRequest, signal?: AbortSignal): Promise<AddedNetwork> {
     const attachment = toAttachment(request);
     return this.#serially(request.id, async () => {
+      throwIfAborted(signal, `add "${request.id}" to its network`);
       const network = await this.#source.network();
       return this.#add({ ...attachment, network, netnsPath: request.netnsPath }, signal);
     });

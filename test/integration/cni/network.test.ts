@@ -48,7 +48,7 @@ class RealRig implements NetworkRig {
       cniVersion,
       name: bridge,
       plugins: [
-        { type: 'bridge', bridge, isGateway: true, ipMasq: true, ipam: { type: 'host-local', dataDir: path.join(folder, 'ipam'), ranges } },
+        { type: 'bridge', bridge, isGateway: true, ipam: { type: 'host-local', dataDir: path.join(folder, 'ipam'), ranges } },
         { type: 'portmap', capabilities: { portMappings: true } },
       ],
     };

@@ -141,6 +141,12 @@ describe('the CNI network', () => {
       assert.deepEqual(plugins.take().slice(2), ['DEL portmap', 'DEL bridge']);
     });
 
+    it('runs nothing for a caller that has gone away', async () => {
+      await assert.rejects(network.add(request('a'), AbortSignal.abort()), (error) => isKind(error, 'canceled'));
+      assert.deepEqual(plugins.take(), []);
+      assert.equal(await cached(), 0);
+    });
+
     it('takes everything back when it cannot be written down', async () => {
       await writeFile(path.join(folder, 'file'), 'in the way');
       const cache = new AttachmentCache(path.join(folder, 'file'), silentLog);
