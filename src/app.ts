@@ -97,6 +97,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   };
   const parts: Parts = { ...base, pauses: new PauseKeeper(base, onPauseLost), exits: new ExitWatcher(base) };
   await recover(parts);
+  network.cleanUp(() => [...sandboxes.values()].map(({ id }) => id));
 
   const stats = new StatsReader(parts);
   const services = loadCriServices();

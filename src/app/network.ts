@@ -1,17 +1,24 @@
 import path from 'node:path';
 import { AttachmentCache } from '../cni/cache.ts';
 import { ConfWatcher } from '../cni/conf-watcher.ts';
+import { NetworkMonitor } from '../cni/monitor.ts';
 import { CniNetwork } from '../cni/network.ts';
 import { PluginRunner } from '../cni/plugin.ts';
 import type { Config } from '../config/config.ts';
 import type { Readiness } from '../cri/runtime/status.ts';
 import type { Clock } from '../lib/clock.ts';
+import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+
+/** How long the start waits for the first look at the plugins, ms. */
+const firstCheckMs = 1_000;
 
 /** The Pod network. */
 export interface NetworkParts {
   readonly pods: CniNetwork;
   ready(): Readiness;
+  /** Takes off the network, in the background, what belongs to none of these sandboxes. */
+  cleanUp(sandboxIds: () => Iterable<string>): void;
   stop(): Promise<void>;
 }
 
@@ -26,15 +33,24 @@ export async function buildNetwork(options: {
   await source.start();
   const plugins = new PluginRunner({ binDirs: config.cni.binDirs, log, env: process.env });
   const cache = new AttachmentCache(path.join(config.root, 'cni'), log);
+  const monitor = new NetworkMonitor({ conf: source, plugins, log, clock });
+  const ending = new AbortController();
+  monitor.start();
+  // So that the first Status already knows, if the plugins answer as fast as they should.
+  await Promise.race([monitor.checkedOnce, clock.sleep(firstCheckMs, ending.signal)]);
   const pods = new CniNetwork({ source, plugins, cache, log, ipPreference: 'cni' });
   return {
     pods,
-    ready() {
-      const why = source.whyNone;
-      return why === undefined
-        ? { ready: true, reason: '', message: '' }
-        : { ready: false, reason: 'NetworkPluginNotReady', message: why };
+    ready: () => monitor.status(),
+    cleanUp(sandboxIds) {
+      pods.gc(sandboxIds, { verb: config.cni.gc, signal: ending.signal }).catch((error: unknown) => {
+        if (!ending.signal.aborted) log.warn({ error: messageOf(error) }, 'could not clean up the network after Pods that are gone');
+      });
     },
-    stop: () => source.stop(),
+    async stop() {
+      ending.abort();
+      await monitor.stop();
+      await source.stop();
+    },
   };
 }

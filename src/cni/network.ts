@@ -167,12 +167,16 @@ export class CniNetwork {
   }
 
   /**
-   * Deletes the attachments of sandboxes that are no more, then lets plugins of 1.1.0 clean up after them. `validIds`
-   * is asked when nothing else runs and names every sandbox that is or may be on the network, those in creation included.
-   * Goes on after a failure and throws the first when done. Plugins take everything else in the network's name for
-   * leftovers, so `disableGC` is needed where two runtimes share a network.
+   * Deletes the attachments of sandboxes that are no more and then, with `verb`, lets plugins of 1.1.0 clean up after
+   * them. `validIds` is asked when nothing else runs and names every sandbox that is or may be on the network, those in
+   * creation included. Goes on after a failure and throws the first when done. Plugins that are asked to clean up take
+   * everything else in the network's name for leftovers: not where two runtimes share a network.
    */
-  async gc(validIds: () => Iterable<string>, signal?: AbortSignal): Promise<void> {
+  async gc(
+    validIds: () => Iterable<string>,
+    options: { readonly verb: boolean; readonly signal?: AbortSignal },
+  ): Promise<void> {
+    const { signal } = options;
     await this.#gate.exclusive(async () => {
       const valid = new Set([...validIds(), ...this.#added]);
       const errors: unknown[] = [];
@@ -183,7 +187,7 @@ export class CniNetwork {
         await this.#delCached({ ...attachment, netnsPath }, signal).catch((error: unknown) => errors.push(error));
       }
       const network = this.#source.current;
-      if (network !== undefined && !network.disableGc && isCniVersionAtLeast(network.cniVersion, '1.1.0')) {
+      if (options.verb && network !== undefined && !network.disableGc && isCniVersionAtLeast(network.cniVersion, '1.1.0')) {
         await this.#gcPlugins(network, valid, errors, signal);
       }
       if (errors.length > 0) throw wrapError(`clean up networks (${errors.length} failed)`, errors[0]);

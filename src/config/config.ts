@@ -45,6 +45,8 @@ export interface ImagesConfig {
 export interface CniConfig {
   readonly confDir: string;
   readonly binDirs: readonly string[];
+  /** Whether plugins are told at the start which Pods there are, and take the rest for leftovers. */
+  readonly gc: boolean;
 }
 
 export interface RuntimesConfig {
@@ -106,6 +108,7 @@ export const schema: Nodes<Config> = {
   cni: table('The Pod network.', {
     confDir: text('/etc/cni/net.d', 'Its configuration; the first file by name is used.', absolutePath),
     binDirs: list(['/opt/cni/bin'], 'Where its plugins are, the first match is used.', absolutePaths),
+    gc: flag(false, 'Whether plugins (CNI 1.1.0) clean up at the start; not where another runtime uses the same network.'),
   }),
   runtimes: table('Runtime handlers.', {
     default: text('runc', 'The handler of a Pod that asks for none.', handlerName),

@@ -172,7 +172,7 @@ describe('real CNI plugins', () => {
     await rig.network.add(kept);
     await rig.network.add(stale);
     const restarted = await rig.restart();
-    await restarted.gc(() => ['kept']);
+    await restarted.gc(() => ['kept'], { verb: true });
     assert.equal(await rig.addressesTaken(), 1);
   });
 });

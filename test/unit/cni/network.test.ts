@@ -285,7 +285,7 @@ describe('the CNI network', () => {
       await network.del({ id: 'a', netnsPath });
       assert.equal(await cached(), 1);
       plugins.scripts.set('bridge', giving('10.1.2.3/24'));
-      await network.gc(() => []);
+      await network.gc(() => [], { verb: true });
       assert.equal(await cached(), 0);
     });
 
@@ -329,7 +329,7 @@ describe('the CNI network', () => {
       await network.add(request('a'));
       await network.add(request('b'));
       plugins.take();
-      await start().gc(() => ['b']);
+      await start().gc(() => ['b'], { verb: true });
       assert.deepEqual(plugins.calls.map((call) => call.containerId), ['a', 'a']);
       assert.deepEqual(plugins.take(), ['DEL portmap', 'DEL bridge']);
     });
@@ -337,7 +337,7 @@ describe('the CNI network', () => {
     it('leaves alone what this process added, even if nobody says so', async () => {
       await network.add(request('a'));
       plugins.take();
-      await network.gc(() => []);
+      await network.gc(() => [], { verb: true });
       assert.deepEqual(plugins.take(), []);
     });
 
@@ -345,7 +345,7 @@ describe('the CNI network', () => {
       use('1.1.0');
       await network.add(request('a', { ifName: 'net0' }));
       plugins.take();
-      await network.gc(() => ['other']);
+      await network.gc(() => ['other'], { verb: true });
       const valid = [{ containerID: 'a', ifname: 'net0' }, { containerID: 'other', ifname: 'eth0' }];
       assert.deepEqual(plugins.calls.map((call) => call.conf['cni.dev/valid-attachments']), [valid, valid]);
       assert.deepEqual(plugins.take(), ['GC bridge', 'GC portmap']);
@@ -353,7 +353,7 @@ describe('the CNI network', () => {
 
     it('asks no plugin of a network that has it disabled', async () => {
       use('1.1.0', { disableGC: true });
-      await network.gc(() => []);
+      await network.gc(() => [], { verb: true });
       assert.deepEqual(plugins.take(), []);
     });
 
@@ -365,7 +365,7 @@ describe('the CNI network', () => {
       plugins.scripts.set('portmap', (call) => {
         throw complaining(100, `${call.verb} ${call.containerId}`);
       });
-      await assert.rejects(start().gc(() => []), /clean up networks \(3 failed\): DEL a/);
+      await assert.rejects(start().gc(() => [], { verb: true }), /clean up networks \(3 failed\): DEL a/);
       assert.deepEqual(plugins.take(), ['DEL portmap', 'DEL portmap', 'GC bridge', 'GC portmap']);
     });
 
@@ -380,11 +380,11 @@ describe('the CNI network', () => {
       const valid: string[] = [];
       const adding = network.add(request('a'));
       await arrived.promise;
-      const cleaned = network.gc(() => valid);
+      const cleaned = network.gc(() => valid, { verb: true });
       valid.push('a');
       hold.resolve();
       await Promise.all([adding, cleaned]);
-      await other.gc(() => valid);
+      await other.gc(() => valid, { verb: true });
       assert.deepEqual(plugins.take(), ['ADD bridge', 'ADD portmap']);
     });
   });

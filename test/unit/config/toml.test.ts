@@ -27,7 +27,7 @@ const defaults = {
     configPath: '/etc/containerd/certs.d',
     sandbox: 'registry.k8s.io/pause:3.10.2',
   },
-  cni: { confDir: '/etc/cni/net.d', binDirs: ['/opt/cni/bin'] },
+  cni: { confDir: '/etc/cni/net.d', binDirs: ['/opt/cni/bin'], gc: false },
   runtimes: {
     default: 'runc',
     handlers: { runc: { type: 'io.containerd.runc.v2', options: { BinaryName: '', SystemdCgroup: false } } },
@@ -68,7 +68,7 @@ describe('the configuration', () => {
       'f.toml',
     );
     assert.equal(config.socket, '/tmp/p.sock');
-    assert.deepEqual(config.cni, { confDir: '/etc/cni/net.d', binDirs: ['/a', '/b'] });
+    assert.deepEqual(config.cni, { confDir: '/etc/cni/net.d', binDirs: ['/a', '/b'], gc: false });
     assert.deepEqual(config.runtimes, {
       default: 'kata',
       handlers: {
