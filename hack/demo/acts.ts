@@ -1,13 +1,11 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeFacts } from '../../test/support/node/facts.ts';
 import type { Pod } from '../../test/support/node/kubelet.ts';
 import { removeNode } from '../../test/support/node/remove.ts';
 import { TempNode } from '../../test/support/temp-node.ts';
 import { instructions, keepDemo, keptDemos } from './kept.ts';
 import { demoPod } from './manifest.ts';
-import { findRemains, lookedFor } from './remains.ts';
+import { findRemains, lookedFor, ownFolders } from './remains.ts';
 import { containerTable, containerTimes, sandboxChart } from './report.ts';
 import { type Screen, seconds } from './screen.ts';
 import { containersOf, describePod, isReady, news } from './states.ts';
@@ -27,11 +25,9 @@ export async function runDemo(screen: Screen, { keep }: { readonly keep: boolean
     screen.text(`A demo is running already, kept in ${kept.root}.\n"make demo-stop" ends it. To play with it:\n\n${instructions(kept)}`);
     return 1;
   }
-  const stage: Stage = { facts: undefined };
-  tellOfSignals(screen, stage);
+  tellOfSignals(screen);
   screen.heading('A kubelet, podwright and a containerd of their own');
   const node = await TempNode.start({ kubelet: true, onProgress: (what) => screen.begin(what) });
-  stage.facts = node.facts;
   screen.done();
   try {
     screen.heading('The Pod starts');
@@ -74,19 +70,15 @@ export async function stopKept(screen: Screen): Promise<number> {
   return code;
 }
 
-interface Stage {
-  facts: NodeFacts | undefined;
-}
-
 /** A node that goes with its process removes itself on the way out; this tells the person who waits. */
-function tellOfSignals(screen: Screen, stage: Stage): void {
+function tellOfSignals(screen: Screen): void {
   for (const [signal, code] of Object.entries(exitCodes)) {
     process.once(signal, () => {
-      screen.text(`\nInterrupted: taking all down, please wait`);
+      screen.text('\nInterrupted: taking all down, please wait.');
       // After the listener that removes the node, which is there by now.
       process.once('exit', () => {
-        const left = stage.facts !== undefined && existsSync(stage.facts.root);
-        screen.text(left ? `Something is left in ${stage.facts?.root}.` : 'Nothing is left.');
+        const left = ownFolders();
+        screen.text(left.length > 0 ? `Something is left, see ${left.join(', ')}.` : 'Nothing is left.');
       });
       process.exit(code);
     });

@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { findCgroups } from '../../test/support/node/cgroups.ts';
-import type { NodeFacts } from '../../test/support/node/facts.ts';
+import { nodeParents, type NodeFacts } from '../../test/support/node/facts.ts';
 import { findRules } from '../../test/support/node/iptables.ts';
 import { findMounts } from '../../test/support/node/mounts.ts';
 import { findLinks, findReservations } from '../../test/support/node/network.ts';
@@ -20,4 +21,13 @@ export async function findRemains(facts: NodeFacts): Promise<string[]> {
     findCgroups(facts).then((all) => all.map((group) => `cgroup ${group}`)),
   ]);
   return [...found.flat(), ...(existsSync(facts.root) ? [`folder ${facts.root}`] : [])];
+}
+
+/** Folders of nodes that this process made and that are still there; a node's folder is the last of it to go. Synchronous, for a process's exit. */
+export function ownFolders(): string[] {
+  const folders = nodeParents.flatMap((parent) => (existsSync(parent) ? readdirSync(parent).map((name) => path.join(parent, name)) : []));
+  return folders.filter((folder) => {
+    const file = path.join(folder, 'node.json');
+    return existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as NodeFacts).owner?.pid === process.pid;
+  });
 }

@@ -36,10 +36,20 @@ export interface ContainerStatus {
   readonly ready: boolean;
   readonly restartCount: number;
   readonly containerID?: string;
-  readonly state?: {
-    readonly running?: { readonly startedAt: string };
-    readonly waiting?: { readonly reason?: string; readonly message?: string };
-    readonly terminated?: { readonly exitCode: number; readonly reason?: string; readonly finishedAt?: string };
+  readonly state?: ContainerState;
+  /** How it ended the last time, where it runs again or is to run again. */
+  readonly lastState?: ContainerState;
+}
+
+export interface ContainerState {
+  readonly running?: { readonly startedAt: string };
+  readonly waiting?: { readonly reason?: string; readonly message?: string };
+  readonly terminated?: {
+    readonly exitCode: number;
+    readonly reason?: string;
+    readonly message?: string;
+    readonly startedAt?: string;
+    readonly finishedAt?: string;
   };
 }
 
