@@ -113,7 +113,9 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   return {
     async stop() {
       await server.stop(drainMs);
-      await Promise.all([parts.sandboxNames.settle(), parts.containerNames.settle()]);
+      // What is still being created then is taken back by the next start.
+      const created = Promise.all([parts.sandboxNames.settle(), parts.containerNames.settle()]);
+      await Promise.race([created, clock.sleep(drainMs)]);
       await Promise.all([parts.pauses.letGo(), parts.exits.stop()]);
       await Promise.all([logs.stop(), images.stop(), network.stop()]);
       containerd.close();

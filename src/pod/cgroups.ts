@@ -1,4 +1,5 @@
 import { toCgroupsPath } from '../spec/cgroup-path.ts';
+import type { Parts } from './parts.ts';
 import type { Runtime } from './runtimes.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -12,9 +13,11 @@ export function cgroupParentOf(sandbox: Sandbox, runtime: Runtime, namespace: st
   return runtime.systemdCgroup ? 'system.slice' : `/${namespace}/${sandbox.id}`;
 }
 
-/** Whether the Pod's cgroup is podwright's to remove: only one that nobody else asked for. */
-export function ownsCgroupParent(sandbox: Sandbox, runtime: Runtime): boolean {
-  return (sandbox.config.linux?.cgroupParent ?? '') === '' && !runtime.systemdCgroup;
+/** Removes the Pod's cgroup where it is podwright's: one that the kubelet asked for is the kubelet's to remove. */
+export async function removeOwnCgroup(parts: Pick<Parts, 'kernel' | 'runtimes' | 'namespace'>, sandbox: Sandbox): Promise<void> {
+  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
+  const isOwn = (sandbox.config.linux?.cgroupParent ?? '') === '' && !runtime.systemdCgroup;
+  if (isOwn) await parts.kernel.removeCgroup(cgroupParentOf(sandbox, runtime, parts.namespace));
 }
 
 /**

@@ -2,6 +2,7 @@ import { wrapError } from '../lib/errors.ts';
 import { sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
+import { removeOwnCgroup } from './cgroups.ts';
 import { removeContainer, type RemoveParts } from './remove-container.ts';
 import type { Sandbox } from './sandbox.ts';
 import { stopSandbox, type StopSandboxParts } from './stop-sandbox.ts';
@@ -21,6 +22,8 @@ export async function removeSandbox(parts: RemoveSandboxParts, sandbox: Sandbox)
       const own = [...parts.containers.values()].filter((container) => container.sandboxId === id);
       await Promise.all(own.map((container) => removeContainer(parts, container)));
       await missingIsFine(parts.containerd.leases.delete(sandboxLease(id)));
+      // Once more: at the stop, its ended containers' cgroups may still have been there.
+      await removeOwnCgroup(parts, sandbox);
       await parts.sandboxRecords.remove(id);
     } catch (error) {
       throw wrapError(`remove pod sandbox "${id}"`, error);

@@ -3,7 +3,7 @@ import { CodedError, wrapError } from '../lib/errors.ts';
 import { Undo } from '../lib/undo.ts';
 import { sandboxSysctls } from '../spec/sysctls.ts';
 import { validateSandboxConfig } from '../spec/validate.ts';
-import { cgroupParentOf, ownsCgroupParent } from './cgroups.ts';
+import { removeOwnCgroup } from './cgroups.ts';
 import { newId } from './ids.ts';
 import { toJson } from './json.ts';
 import { leaseLabel, sandboxLease } from './leases.ts';
@@ -138,8 +138,8 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
       name: 'network',
       needs: ['namespaces'],
       run: async (signal) => {
-        const network = await parts.network.add(networkRequest(parts, sandbox), signal);
-        sandbox.become({ ...sandbox.record, network });
+        const { ip, additionalIps } = await parts.network.add(networkRequest(parts, sandbox), signal);
+        sandbox.become({ ...sandbox.record, network: { ip, additionalIps } });
       },
       undo: {
         what: 'release the network',
@@ -196,8 +196,7 @@ function toIdMap(map: { readonly hostId: number; readonly containerId: number; r
 
 async function endPause(parts: RunParts, sandbox: Sandbox): Promise<void> {
   await parts.pauses.end(sandbox);
-  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
-  if (ownsCgroupParent(sandbox, runtime)) await parts.kernel.removeCgroup(cgroupParentOf(sandbox, runtime, parts.namespace));
+  await removeOwnCgroup(parts, sandbox);
 }
 
 /**

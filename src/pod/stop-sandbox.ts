@@ -1,5 +1,5 @@
 import { wrapError } from '../lib/errors.ts';
-import { cgroupParentOf, ownsCgroupParent } from './cgroups.ts';
+import { removeOwnCgroup } from './cgroups.ts';
 import type { Parts } from './parts.ts';
 import { removeSandboxState } from './sandbox-files.ts';
 import type { Sandbox, SandboxPhase } from './sandbox.ts';
@@ -59,14 +59,13 @@ async function killContainers(parts: StopSandboxParts, sandbox: Sandbox): Promis
 async function takeDown(parts: StopSandboxParts, sandbox: Sandbox): Promise<void> {
   const { id } = sandbox;
   const netnsPath = sandbox.record.namespaces.net ?? '';
-  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
   const outcomes = await Promise.allSettled([
     sandbox.hostNetwork ? undefined : delNetwork(parts, id, netnsPath),
     parts.pauses.end(sandbox),
   ]);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   await removeSandboxState(parts, id);
-  if (ownsCgroupParent(sandbox, runtime)) await parts.kernel.removeCgroup(cgroupParentOf(sandbox, runtime, parts.namespace));
+  await removeOwnCgroup(parts, sandbox);
 }
 
 /** After a reboot the namespace is gone: CNI is then asked with an empty path, to free the address only. */
