@@ -22,6 +22,19 @@ export async function discardPause(containerd: ContainerdPort, id: string, snaps
   await missingIsFine(containerd.snapshots(snapshotter).remove(id));
 }
 
+/**
+ * Deletes a task that has ended; one that is not there is fine. A first failure is not believed: of two tasks of
+ * one shim deleted at once, the one that leaves it empty ends it, maybe before it has answered for the other. That
+ * one is gone as well then, which is what a second look finds.
+ */
+export async function deleteTask(containerd: ContainerdPort, id: string): Promise<void> {
+  try {
+    await missingIsFine(containerd.tasks.delete(id));
+  } catch {
+    await missingIsFine(containerd.tasks.delete(id));
+  }
+}
+
 /** Kills and deletes a task if there is one, waiting for its end in between. */
 export async function discardTask(containerd: ContainerdPort, id: string): Promise<void> {
   const { tasks } = containerd;
@@ -31,7 +44,7 @@ export async function discardTask(containerd: ContainerdPort, id: string): Promi
       await killTask(containerd, id);
       await tasks.wait(id, undefined, { timeoutMs: 10_000 });
     }
-    await tasks.delete(id);
+    await deleteTask(containerd, id);
   } catch (error) {
     if (!isKind(error, 'notFound')) throw wrapError(`delete the task of container "${id}"`, error);
   }

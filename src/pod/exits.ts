@@ -2,6 +2,7 @@ import { isKind, messageOf } from '../lib/errors.ts';
 import type { Container, ContainerExit } from './container.ts';
 import { endedStatus, exitReason, writeStatus } from './container-status.ts';
 import { cgroupsPathOf } from './cgroups.ts';
+import { deleteTask } from './discard.ts';
 import type { Parts } from './parts.ts';
 import type { TaskExit } from './ports.ts';
 
@@ -90,7 +91,7 @@ export async function recordExit(parts: ExitParts, container: Container, exit: T
   const ended = exit === undefined ? lostExit(parts) : await describeExit(parts, container, exit);
   await writeStatus(parts, container, endedStatus(container.status, ended));
   const { id, sandboxId } = container;
-  container.cleanup = deleteTask(parts, container);
+  container.cleanup = deleteEndedTask(parts, container);
   parts.events.emit({ type: 'CONTAINER_STOPPED_EVENT', id, sandboxId, atNs: ended.finishedAtNs });
   parts.log.info({ containerId: id, exitCode: ended.exitCode, reason: ended.reason }, 'container ended');
 }
@@ -137,11 +138,10 @@ async function drain(parts: ExitParts, container: Container): Promise<void> {
 }
 
 /** Deletes the ended task; what fails here is tried again by RemoveContainer. */
-async function deleteTask(parts: ExitParts, container: Container): Promise<void> {
+async function deleteEndedTask(parts: ExitParts, container: Container): Promise<void> {
   try {
-    await parts.containerd.tasks.delete(container.id);
+    await deleteTask(parts.containerd, container.id);
   } catch (error) {
-    if (isKind(error, 'notFound')) return;
     parts.log.warn({ containerId: container.id, error: messageOf(error) }, 'could not delete the ended task yet');
   }
 }

@@ -1,6 +1,5 @@
 import { messageOf } from '../lib/errors.ts';
-import { discardTask } from './discard.ts';
-import { missingIsFine } from './missing.ts';
+import { deleteTask, discardTask } from './discard.ts';
 import { readContainerExtension } from './container-records.ts';
 import { endedStatus, writeStatus } from './container-status.ts';
 import { openOutput } from './container-output.ts';
@@ -74,7 +73,7 @@ async function recoverContainer(
 async function settle(parts: Parts, container: Container, task: TaskProcess | undefined): Promise<void> {
   const { state } = container;
   if (state === 'CONTAINER_EXITED' || state === 'CONTAINER_UNKNOWN') {
-    if (task !== undefined && state === 'CONTAINER_EXITED') container.cleanup = deleteTask(parts, container.id);
+    if (task !== undefined && state === 'CONTAINER_EXITED') container.cleanup = deleteEndedTask(parts, container.id);
     return;
   }
   if (task === undefined) {
@@ -107,9 +106,9 @@ async function abandonStart(parts: Parts, container: Container): Promise<void> {
   });
 }
 
-async function deleteTask(parts: Parts, id: string): Promise<void> {
+async function deleteEndedTask(parts: Parts, id: string): Promise<void> {
   try {
-    await missingIsFine(parts.containerd.tasks.delete(id));
+    await deleteTask(parts.containerd, id);
   } catch (error) {
     parts.log.warn({ containerId: id, error: messageOf(error) }, 'could not delete the ended task yet');
   }

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { wrapError } from '../lib/errors.ts';
 import type { Container } from './container.ts';
+import { deleteTask } from './discard.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
 import { stopContainer, type StopParts } from './stop-container.ts';
@@ -34,7 +35,7 @@ async function deleteEverything(parts: RemoveParts, container: Container): Promi
   const { containerd } = parts;
   const { id } = container;
   await parts.logs.close(id);
-  await missingIsFine(containerd.tasks.delete(id));
+  await deleteTask(containerd, id);
   await missingIsFine(containerd.snapshots(container.record.snapshotter).remove(id));
   await missingIsFine(containerd.containers.delete(id));
   await Promise.all([

@@ -47,6 +47,13 @@ describe('a container', () => {
     assert.deepEqual([container.status.exitCode, container.status.reason], [3, 'Error']);
   });
 
+  it('is removed when its shim ended before it had answered for the deletion', async () => {
+    const container = await create();
+    world.containerd.faults.failNext('tasks.delete', new CodedError('unknown', 'failed to delete task: ttrpc: closed'));
+    await removeContainer(world.parts, container);
+    assert.equal(world.parts.containers.has(container.id), false);
+  });
+
   it('that ended well is Completed, one killed for memory OOMKilled', async () => {
     const good = await started();
     world.containerd.tasks.exit(good.id, 0);
@@ -93,7 +100,7 @@ describe('a container', () => {
   it('whose failed start cannot be cleaned up is UNKNOWN until its removal does it', async () => {
     const container = await create();
     world.containerd.faults.failNext('tasks.start', new CodedError('unknown', 'no'));
-    world.containerd.faults.failNext('tasks.delete', new CodedError('internal', 'shim is stuck'));
+    for (const _ of [1, 2]) world.containerd.faults.failNext('tasks.delete', new CodedError('internal', 'shim is stuck'));
     await assert.rejects(startContainer(world.parts, container));
     assert.equal(container.state, 'CONTAINER_UNKNOWN');
     await removeContainer(world.parts, container);
