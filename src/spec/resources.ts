@@ -52,8 +52,9 @@ export function mergeCriResources(
     cpuShares: later(base.cpuShares, given.cpuShares),
     memoryLimitInBytes: later(base.memoryLimitInBytes, given.memoryLimitInBytes),
     oomScoreAdj: later(base.oomScoreAdj, given.oomScoreAdj),
-    cpusetCpus: later(base.cpusetCpus, given.cpusetCpus),
-    cpusetMems: later(base.cpusetMems, given.cpusetMems),
+    // "0" is the first CPU here, not nothing.
+    cpusetCpus: given.cpusetCpus || base.cpusetCpus,
+    cpusetMems: given.cpusetMems || base.cpusetMems,
     hugepageLimits: [...bySize.values()],
     unified: { ...base.unified, ...given.unified },
     memorySwapLimitInBytes: later(base.memorySwapLimitInBytes, given.memorySwapLimitInBytes),
@@ -61,7 +62,7 @@ export function mergeCriResources(
 }
 
 function later(base: string, given: string): string {
-  return given === '0' || given === '' ? base : given;
+  return given === '0' ? base : given;
 }
 
 function mergeCpu(base: OciCpu, given: LinuxContainerResources__Output): OciCpu {

@@ -80,6 +80,11 @@ describe('the CRI resources a status reports', () => {
     );
   });
 
+  it('take the first CPU for a CPU and not for nothing', () => {
+    const moved = mergeCriResources(resources({ cpusetCpus: '1', cpusetMems: '1' }), resources({ cpusetCpus: '0', cpusetMems: '0' }));
+    assert.deepEqual([moved.cpusetCpus, moved.cpusetMems], ['0', '0']);
+  });
+
   it('are what was asked where nothing was before', () => {
     const now = resources({ cpuShares: '2' });
     assert.deepEqual(mergeCriResources(null, now), now);
