@@ -10,6 +10,7 @@ import { jsonAny, processTypeUrl, readSpec } from './anys.ts';
 import type { Container } from './container.ts';
 import { newExecId } from './ids.ts';
 import type { Parts } from './parts.ts';
+import type { TaskExit } from './ports.ts';
 
 export type ExecParts = Pick<Parts, 'log' | 'clock' | 'folders' | 'containerd'>;
 
@@ -73,49 +74,68 @@ async function runExec(
     stderr,
     spec: jsonAny(processTypeUrl, process),
   });
+  const limit = new TimeLimit(timeoutMs, signal);
   try {
+    // Asked before the start, so that the end of a quick command is known as soon as it has come.
+    const exit = tasks.wait(container.id, execId, { signal: limit.signal, timeoutMs: 0 });
+    exit.catch(() => {});
     const { pid } = await tasks.start(container.id, execId);
-    const exitCode = await waitFor(parts, container, execId, pid, timeoutMs, signal);
+    const exitCode = await exitCodeOf(parts, container, execId, pid, exit, limit);
     await drained(parts, readers);
     return { stdout: readers[0].bytes(), stderr: readers[1].bytes(), exitCode };
   } finally {
+    limit.end();
     for (const reader of readers) reader.stop();
     // Not waited for: the shim waits up to ten seconds here for a pipe that a child may keep.
     deleteExec(parts, container, execId).catch(() => {});
   }
 }
 
+/** Aborts its signal when the time is up or the caller has gone, whichever comes first. */
+class TimeLimit {
+  readonly #stop = new AbortController();
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #caller: AbortSignal | undefined;
+  readonly #onAbort: () => void;
+
+  constructor(timeoutMs: number, caller: AbortSignal | undefined) {
+    this.#caller = caller;
+    this.#onAbort = () => this.#stop.abort(caller?.reason);
+    caller?.addEventListener('abort', this.#onAbort, { once: true });
+    if (caller?.aborted) this.#onAbort();
+    if (timeoutMs <= 0) return;
+    const late = new CodedError('deadlineExceeded', `the command is not done after ${timeoutMs / 1000} s and was killed`);
+    this.#timer = setTimeout(() => this.#stop.abort(late), timeoutMs);
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** Lets go of timer and caller; ends what still waits under this limit. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#caller?.removeEventListener('abort', this.#onAbort);
+    this.#stop.abort();
+  }
+}
+
 /** The exit code of the exec's process; kills its tree when the time is up or the caller has gone. */
-async function waitFor(
+async function exitCodeOf(
   parts: ExecParts,
   container: Container,
   execId: string,
   pid: number,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
+  exit: Promise<TaskExit>,
+  limit: TimeLimit,
 ): Promise<number> {
-  const limit = new AbortController();
-  const onAbort = (): void => limit.abort(signal?.reason);
-  signal?.addEventListener('abort', onAbort, { once: true });
-  if (signal?.aborted) onAbort();
-  const timer =
-    timeoutMs > 0
-      ? setTimeout(
-          () => limit.abort(new CodedError('deadlineExceeded', `the command is not done after ${timeoutMs / 1000} s and was killed`)),
-          timeoutMs,
-        )
-      : undefined;
   try {
-    const exit = await parts.containerd.tasks.wait(container.id, execId, { signal: limit.signal, timeoutMs: 0 });
-    return exit.exitStatus;
+    return (await exit).exitStatus;
   } catch (error) {
     if (!limit.signal.aborted) throw error;
     await killExec(parts, container, execId, pid);
     throwIfAborted(limit.signal, 'wait');
     throw error;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
   }
 }
 

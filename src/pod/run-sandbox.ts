@@ -87,6 +87,10 @@ async function bringUp(parts: RunParts, sandbox: Sandbox): Promise<void> {
  * The order of a sandbox's start. The namespaces come first and cost a millisecond; CNI is the longest and
  * everything else runs beside it. The pause container is waited for only where it is PID 1 of the Pod:
  * otherwise it may still be in the making when the first container starts.
+ *
+ * The record is written last and once, so that no step waits for the disk. A crash before it leaves a state
+ * folder, a lease and perhaps a CNI attachment without a record: the sweep at the next start knows them as
+ * remains of a sandbox that nobody was told of.
  */
 function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
   const { id } = sandbox;
@@ -99,11 +103,6 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
       },
     },
     {
-      name: 'record',
-      run: () => parts.sandboxRecords.write(id, sandbox.record),
-      undo: { what: 'remove the sandbox record', act: () => parts.sandboxRecords.remove(id) },
-    },
-    {
       name: 'lease',
       run: async (signal) => {
         await parts.containerd.leases.create({ id: sandboxLease(id), labels: { [leaseLabel]: id } }, { signal });
@@ -112,15 +111,13 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
     },
     {
       name: 'namespaces',
-      needs: ['record'],
       run: () => pinNamespaces(parts, sandbox),
       undo: { what: 'let go of the namespaces', act: () => removeSandboxState(parts, id) },
     },
     {
       name: 'files',
-      needs: ['record'],
       run: () => makeSandboxFiles(parts, sandbox),
-      undo: { what: 'unmount the sandbox files', act: () => unmountSandboxFiles(parts, id) },
+      undo: { what: 'remove the sandbox files', act: () => removeSandboxFiles(parts, id) },
     },
     {
       name: 'pause',
@@ -149,7 +146,7 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
   }
   steps.push({
     name: 'commit',
-    needs: ['record', 'files', 'pause', 'lease', ...(sandbox.hostNetwork ? [] : ['network'])],
+    needs: ['files', 'pause', 'lease', ...(sandbox.hostNetwork ? [] : ['network'])],
     run: async () => {
       const ready: SandboxRecord = { ...sandbox.record, phase: 'ready' };
       await parts.sandboxRecords.write(id, ready);
@@ -192,6 +189,11 @@ function toIdMap(map: { readonly hostId: number; readonly containerId: number; r
   size: number;
 } {
   return { hostId: map.hostId, containerId: map.containerId, size: map.length };
+}
+
+async function removeSandboxFiles(parts: RunParts, id: string): Promise<void> {
+  await unmountSandboxFiles(parts, id);
+  await parts.sandboxRecords.remove(id);
 }
 
 async function endPause(parts: RunParts, sandbox: Sandbox): Promise<void> {

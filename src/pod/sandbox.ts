@@ -10,7 +10,7 @@ import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/Li
  *         │              ▼  or the machine rebooted     │
  *         └────────► broken ────────────────────────────┘
  *
- * The CRI knows READY and NOTREADY; only `ready` is READY. `creating` is told to nobody. A sandbox that is
+ * The CRI knows READY and NOTREADY; only `ready` is READY. `creating` is told to nobody and never written. A sandbox that is
  * `broken` still holds things (network, mounts, an address) that StopPodSandbox gives back.
  */
 export type SandboxPhase = 'creating' | 'ready' | 'broken' | 'stopping' | 'stopped';

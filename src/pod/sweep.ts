@@ -30,7 +30,7 @@ export async function sweep(
   await each(parts, 'pause container', pauses, (one) => discardPause(parts.containerd, one.id, one.snapshotter));
   const stale = (await idsIn(path.join(folders.state, 'sandboxes'))).filter(lost);
   await each(parts, "sandbox's network and mounts", stale, async (id) => {
-    await parts.network.del({ id, netnsPath: '' });
+    await parts.network.del({ id, netnsPath: path.join(folders.namespaces(id), 'net') });
     await removeSandboxState(parts, id);
   });
   await each(parts, 'sandbox folder', (await parts.sandboxRecords.ids()).filter(lost), (id) => parts.sandboxRecords.remove(id));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createContainer } from '../../../src/pod/create-container.ts';
 import type { Container } from '../../../src/pod/container.ts';
@@ -90,13 +90,14 @@ describe('a podwright started anew', () => {
   });
 
   it('takes back a sandbox whose start was cut off, with its network', async () => {
-    const file = path.join(world.parts.folders.sandboxRoot(sandboxId), 'sandbox.json');
-    await writeFile(file, (await readFile(file, 'utf8')).replace('"ready"', '"creating"'));
-    const { parts, around } = await again();
+    await rm(path.join(world.parts.folders.sandboxRoot(sandboxId), 'sandbox.json'));
+    const { parts, around, containerd } = await again();
     assert.equal(parts.sandboxes.size, 0);
     assert.deepEqual([...around.attached], []);
     assert.deepEqual([...around.pinned], []);
     assert.deepEqual(await readdir(parts.folders.sandboxes), []);
+    assert.deepEqual(await containerd.containers.list([`id==${sandboxId}`]), []);
+    assert.deepEqual(await containerd.leases.list([]), []);
   });
 
   it('sets an unreadable record aside, gives back what that Pod held, and serves the others', async () => {
