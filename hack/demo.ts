@@ -13,5 +13,8 @@ if (process.getuid?.() !== 0) {
   console.error('the demo needs root: it makes namespaces, mounts and cgroups');
   process.exit(77);
 }
+// Nobody reads any longer, as in `make demo | head`: leaving takes all down.
+process.stdout.on('error', () => process.exit(1));
+
 // Exits by hand: the daemons of a kept node are no reason to stay.
 process.exit(values.stop ? await stopKept(screen) : await runDemo(screen, { keep }));

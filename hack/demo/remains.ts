@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { findCgroups } from '../../test/support/node/cgroups.ts';
-import { nodeParents, type NodeFacts } from '../../test/support/node/facts.ts';
+import { factsFile, nodeParents, type NodeFacts } from '../../test/support/node/facts.ts';
 import { findRules } from '../../test/support/node/iptables.ts';
 import { findMounts } from '../../test/support/node/mounts.ts';
 import { findLinks, findReservations } from '../../test/support/node/network.ts';
@@ -27,7 +27,7 @@ export async function findRemains(facts: NodeFacts): Promise<string[]> {
 export function ownFolders(): string[] {
   const folders = nodeParents.flatMap((parent) => (existsSync(parent) ? readdirSync(parent).map((name) => path.join(parent, name)) : []));
   return folders.filter((folder) => {
-    const file = path.join(folder, 'node.json');
+    const file = factsFile(folder);
     return existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as NodeFacts).owner?.pid === process.pid;
   });
 }

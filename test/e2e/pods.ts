@@ -126,12 +126,15 @@ export async function untilNothingIsLeft(node: TempNode): Promise<void> {
   }, 90_000);
 }
 
-/** Ends the Pods that a file's tests left, removes what the kubelet would collect within a minute, and demands a clean node. */
+/** Ends the Pods that a file's tests left, removes what the kubelet would collect within a minute, and demands a clean node and log. */
 export async function endNode(node: TempNode, ...pods: readonly string[]): Promise<void> {
   try {
     await Promise.all(pods.map((name) => removePod(node, name)));
     await node.crictl('rmp', '--all', '--force');
     await untilNothingIsLeft(node);
+    // Whatever these tests do, nothing of it may be an error in podwright itself (pino's level 50).
+    const log = await readFile(node.podwright.logPath, 'utf8');
+    assert.deepEqual(log.split('\n').filter((line) => line.includes('"level":50')), []);
   } finally {
     await node.stop();
   }

@@ -52,14 +52,19 @@ export function nodeName(id: string): string {
   return `${prefix}${id}`;
 }
 
+/** Where a node's facts are. */
+export function factsFile(root: string): string {
+  return path.join(root, 'node.json');
+}
+
 export async function writeFacts(facts: NodeFacts): Promise<void> {
-  await writeFileAtomic(path.join(facts.root, 'node.json'), JSON.stringify(facts, undefined, 2));
+  await writeFileAtomic(factsFile(facts.root), JSON.stringify(facts, undefined, 2));
 }
 
 /** The facts of the node in a folder; undefined where there is none. */
 export async function readFacts(root: string): Promise<NodeFacts | undefined> {
   try {
-    return JSON.parse(await readFile(path.join(root, 'node.json'), 'utf8')) as NodeFacts;
+    return JSON.parse(await readFile(factsFile(root), 'utf8')) as NodeFacts;
   } catch {
     return undefined;
   }

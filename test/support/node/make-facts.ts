@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { chmod, mkdir, statfs } from 'node:fs/promises';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { isWanted, listNodes, type MachineBefore, nodeName, nodeParents, type NodeFacts, thisProcess, writeFacts } from './facts.ts';
+import { factsFile, isWanted, listNodes, type MachineBefore, nodeName, nodeParents, type NodeFacts, thisProcess } from './facts.ts';
 import { findSharedChains } from './iptables.ts';
 import { readTunables } from './kubelet.ts';
 import { chooseSubnet } from './network.ts';
@@ -43,10 +43,11 @@ export async function makeFacts(options: { readonly toolsPath: readonly string[]
     toolsPath: options.toolsPath,
     machineBefore: await lookAtMachine(others),
   };
-  await mkdir(root);
+  // In one turn, to the caller's next line: a signal in between would leave a folder that nobody knows whose it is.
+  mkdirSync(root);
   // Users of containers with a user namespace have to get through to their files.
-  await chmod(root, 0o755);
-  await writeFacts(facts);
+  chmodSync(root, 0o755);
+  writeFileSync(factsFile(root), JSON.stringify(facts, undefined, 2));
   return facts;
 }
 
