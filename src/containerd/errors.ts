@@ -23,6 +23,9 @@ const KINDS: ReadonlyMap<number, ErrorKind> = new Map([
   [status.UNAUTHENTICATED, 'unauthenticated'],
 ]);
 
+// What a deadline loses on its way to containerd, which is told the time left in whole milliseconds.
+const clockSlackMs = 10;
+
 /** The kind that stands for a gRPC status code; `unknown` for a code that gRPC does not know. */
 export function kindOfStatus(code: number): ErrorKind {
   return KINDS.get(code) ?? 'unknown';
@@ -30,9 +33,10 @@ export function kindOfStatus(code: number): ErrorKind {
 
 /**
  * The CodedError for what a call to containerd failed with. A call that its own signal cancelled
- * carries the signal's reason, so that a deadline stays a deadline and is not taken for a cancellation.
+ * carries the signal's reason, and one whose `deadline` (ms since the epoch) has come says so, so that a
+ * deadline stays a deadline and is not taken for a cancellation.
  */
-export function toCodedError(what: string, error: unknown, signal?: AbortSignal): CodedError {
+export function toCodedError(what: string, error: unknown, signal?: AbortSignal, deadline?: number): CodedError {
   if (!isStatus(error)) {
     if (error instanceof CodedError) return error;
     return new CodedError('internal', `${what}: ${error instanceof Error ? error.message : String(error)}`, {
@@ -40,6 +44,10 @@ export function toCodedError(what: string, error: unknown, signal?: AbortSignal)
     });
   }
   if (error.code === status.CANCELLED && signal?.aborted) return abortError(signal, what);
+  // containerd knows the deadline too, may notice it first, and then says only that the call was cancelled.
+  if (error.code === status.CANCELLED && deadline !== undefined && Date.now() >= deadline - clockSlackMs) {
+    return new CodedError('deadlineExceeded', `${what}: containerd did not answer in time`, { cause: error });
+  }
   return new CodedError(kindOfStatus(error.code), `${what}: ${detailsOf(error)}`, { cause: error });
 }
 

@@ -39,6 +39,7 @@ export class Rpc {
   async unary<Q, R>(method: Method<Q, R>, request: Q, what: string, options: CallOptions = {}): Promise<R> {
     const { signal } = options;
     throwIfAborted(signal, what);
+    const limits = grpcOptions(options, DEFAULT_TIMEOUT_MS);
     return new Promise<R>((resolve, reject) => {
       const onAbort = (): void => call.cancel();
       const call = this.#client.makeUnaryRequest(
@@ -47,10 +48,10 @@ export class Rpc {
         method.responseDeserialize,
         request,
         this.#metadataFor(options),
-        grpcOptions(options, DEFAULT_TIMEOUT_MS),
+        limits,
         (error, response) => {
           signal?.removeEventListener('abort', onAbort);
-          if (error !== null) reject(toCodedError(what, error, signal));
+          if (error !== null) reject(toCodedError(what, error, signal, limits.deadline));
           else if (response === undefined) reject(toCodedError(what, new Error('no answer')));
           else resolve(response);
         },
@@ -104,7 +105,7 @@ export class Rpc {
   }
 }
 
-function grpcOptions(options: CallOptions, defaultMs: number): GrpcCallOptions {
+function grpcOptions(options: CallOptions, defaultMs: number): GrpcCallOptions & { readonly deadline?: number } {
   const timeoutMs = options.timeoutMs ?? defaultMs;
   return timeoutMs === NO_LIMIT ? {} : { deadline: Date.now() + timeoutMs };
 }

@@ -33,6 +33,12 @@ describe('errors from containerd', () => {
     assert.equal(toCodedError('x', failed(status.CANCELLED, 'Cancelled on client'), cancelled).kind, 'canceled');
   });
 
+  it('are a deadline too where containerd noticed it first and says only that the call was cancelled', () => {
+    const cancelled = failed(status.CANCELLED, 'Call cancelled');
+    assert.equal(toCodedError('x', cancelled, undefined, Date.now() - 1).kind, 'deadlineExceeded');
+    assert.equal(toCodedError('x', cancelled, undefined, Date.now() + 60_000).kind, 'canceled');
+  });
+
   it('keep containerd’s own answer when it came before the cancellation', () => {
     assert.equal(toCodedError('x', failed(status.NOT_FOUND, 'no'), AbortSignal.abort()).kind, 'notFound');
   });
