@@ -22,17 +22,23 @@ export type ErrorKind =
   | 'dataLoss'
   | 'unauthenticated';
 
+/** The words by which the kubelet knows errors that no gRPC status stands for (cri-api pkg/errors). */
+export type ErrorReason = 'RegistryUnavailable' | 'SignatureValidationFailed' | 'RROUnsupported' | 'ImageVolumeMountFailed';
+
 /**
  * The only error podwright throws on purpose. Match on `kind`, never on the message.
- * A message is lower case, says what was tried and on which id, and ends with the cause.
+ * A message is lower case, says what was tried and on which id, and ends with the cause. A `reason` stands
+ * before it, however often the error is wrapped: the kubelet looks at the message's beginning.
  */
 export class CodedError extends Error {
   readonly kind: ErrorKind;
+  readonly reason: ErrorReason | undefined;
 
-  constructor(kind: ErrorKind, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(kind: ErrorKind, message: string, options?: { cause?: unknown; reason?: ErrorReason | undefined }) {
+    super(options?.reason === undefined ? message : `${options.reason}: ${message}`, options);
     this.name = 'CodedError';
     this.kind = kind;
+    this.reason = options?.reason;
   }
 }
 
@@ -53,9 +59,11 @@ export function messageOf(error: unknown): string {
   return typeof error === 'string' ? error : inspect(error);
 }
 
-/** Wraps `error` with what was being tried, keeping its kind: `start task "abc": shim exited`. */
+/** Wraps `error` with what was being tried, keeping its kind and reason: `start task "abc": shim exited`. */
 export function wrapError(what: string, error: unknown): CodedError {
-  return new CodedError(kindOf(error), `${what}: ${messageOf(error)}`, { cause: error });
+  const reason = error instanceof CodedError ? error.reason : undefined;
+  const message = reason === undefined ? messageOf(error) : messageOf(error).slice(reason.length + 2);
+  return new CodedError(kindOf(error), `${what}: ${message}`, { cause: error, reason });
 }
 
 /** The errno name (`ENOENT`) of an error thrown by Node or by `linux/libc.ts`, or undefined. */

@@ -50,8 +50,8 @@ const allowedOptions: readonly string[] = ['noexec', 'nodev', 'nosuid'];
 /**
  * All mounts of a container: the defaults, then image volumes, sandbox files and CRI mounts by the depth of
  * their path, so that none hides another. A path mounted twice is the CRI's before the image's, the image's
- * before a default, and of two CRI mounts the last. Errors: invalidArgument; kind unknown with the prefix
- * `RROUnsupported`, by which the kubelet knows it.
+ * before a default, and of two CRI mounts the last. Errors: invalidArgument; kind unknown with the reason
+ * RROUnsupported, by which the kubelet knows it.
  */
 export function buildMounts(input: MountInput): MountSection {
   const byPath = new Map<string, OciMount>();
@@ -171,7 +171,8 @@ function accessOf(mount: Mount__Output, rroSupported: boolean): 'rw' | 'ro' | 'r
   if (rroSupported) return 'rro';
   throw new CodedError(
     'unknown',
-    `RROUnsupported: the mount at ${mount.containerPath} is recursive_read_only, which kernel or OCI runtime lack`,
+    `the mount at ${mount.containerPath} is recursive_read_only, which kernel or OCI runtime lack`,
+    { reason: 'RROUnsupported' },
   );
 }
 
