@@ -5,7 +5,8 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder, fillOnce } from './cache.ts';
-import { catalogue, type Ingredients } from './catalogue.ts';
+import { catalogue } from './catalogue.ts';
+import type { Ingredients } from './entry.ts';
 import { buildImage, type Descriptor } from './oci.ts';
 
 const run = promisify(execFile);
@@ -63,6 +64,8 @@ async function gather(folder: string): Promise<Ingredients> {
     busybox: await readFile(busyboxPath),
     applets: stdout.split('\n').filter((name) => name !== ''),
     pause: await compile('pause.c', path.join(folder, 'pause')),
+    web: await compile('web.c', path.join(folder, 'web')),
+    effectiveUid: await compile('effective-uid.c', path.join(folder, 'effective-uid')),
   };
 }
 

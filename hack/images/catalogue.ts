@@ -1,18 +1,6 @@
-import type { ImageSource } from './oci.ts';
+import { critestImages } from './critest.ts';
+import type { CatalogueEntry, Ingredients } from './entry.ts';
 import { busyboxRoot, folder, programRoot, text } from './roots.ts';
-
-/** What recipes are made from: programs of this machine and of this folder. */
-export interface Ingredients {
-  readonly busybox: Buffer;
-  readonly applets: readonly string[];
-  readonly pause: Buffer;
-}
-
-/** A recipe, and every name that the image made by it goes under. */
-export interface CatalogueEntry {
-  readonly names: readonly string[];
-  make(ingredients: Ingredients): ImageSource;
-}
 
 const busyboxLayer = (from: Ingredients) => busyboxRoot(from.busybox, from.applets);
 const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -85,4 +73,5 @@ export const catalogue: readonly CatalogueEntry[] = [
       index: true,
     }),
   },
+  ...critestImages,
 ];
