@@ -8,7 +8,7 @@ import type { PodSandboxConfig } from '../../src/types/cri/runtime/v1/PodSandbox
 import type { RuntimeServiceDefinition } from '../../src/types/cri/runtime/v1/RuntimeService.ts';
 import { type Answer, CriClient } from './cri-client.ts';
 import { Pod } from './cri-pod.ts';
-import type { PodwrightDaemon } from './node/podwright.ts';
+import type { PodwrightDaemon, PodwrightOptions } from './node/podwright.ts';
 import { TempNode, type TempNodeOptions } from './temp-node.ts';
 import { eventually } from './eventually.ts';
 
@@ -24,12 +24,16 @@ export type Rpc = keyof Definitions;
 export type RequestOf<Name extends Rpc> = MessagesOf<Definitions[Name]>['request'];
 export type ResponseOf<Name extends Rpc> = MessagesOf<Definitions[Name]>['response'];
 
+/** Sets a fresh node up for the podwright that is then started with the answer. */
+export type Configure = (node: TempNode) => Promise<PodwrightOptions>;
+
 /** One podwright and a client of it, with the calls that tests are told in. */
 export class CriNode {
   readonly node: TempNode;
   readonly podwright: PodwrightDaemon;
   #client: CriClient;
   #serial = 0;
+  #baseline: readonly string[] = [];
 
   constructor(node: TempNode, podwright = node.podwright) {
     this.node = node;
@@ -37,12 +41,14 @@ export class CriNode {
     this.#client = new CriClient(podwright.socket);
   }
 
-  /** Starts a node with a podwright that has the busybox image. */
-  static async start(options: TempNodeOptions = {}): Promise<CriNode> {
-    const node = await TempNode.start(options);
+  /** Starts a node with a podwright that has the busybox image. `configure` may set the node up for it first. */
+  static async start(options: TempNodeOptions = {}, configure?: Configure): Promise<CriNode> {
+    const node = await TempNode.start({ ...options, podwright: configure === undefined });
     try {
+      if (configure !== undefined) await node.startPodwright(await configure(node));
       const cri = new CriNode(node);
       await cri.call('PullImage', { image: { image: busyboxImage } });
+      cri.#baseline = await cri.inventory();
       return cri;
     } catch (error) {
       await node.stop();
@@ -149,8 +155,8 @@ export class CriNode {
     return [...leaks, ...active.map((line) => `snapshot ${line.split(/\s/)[0]}`)].sort();
   }
 
-  /** Fails unless everything is as in `before`, which is nothing where not said. Processes may still be ending. */
-  async assertNothingLeft(before: readonly string[] = []): Promise<void> {
+  /** Fails unless everything is as in `before`, which is the start where not said. Processes may still be ending. */
+  async assertNothingLeft(before = this.#baseline): Promise<void> {
     let left: string[] = [];
     await eventually(
       () => `nothing is left, but there is ${left.join('; ')}`,
@@ -172,7 +178,7 @@ export class CriNode {
  * Gives a file of tests its own node: started before the first, with all Pods removed after each, and
  * found empty after the last.
  */
-export function useCriNode(options: TempNodeOptions = {}): () => CriNode {
+export function useCriNode(options: TempNodeOptions = {}, configure?: Configure): () => CriNode {
   let cri: CriNode | undefined;
   const get = (): CriNode => {
     assert.ok(cri, 'the node is there once the tests run');
@@ -181,7 +187,7 @@ export function useCriNode(options: TempNodeOptions = {}): () => CriNode {
   before(async function () {
     // The first run of all builds the tools.
     this.timeout(1_800_000);
-    cri = await CriNode.start(options);
+    cri = await CriNode.start(options, configure);
   });
   afterEach(async function () {
     this.timeout(60_000);

@@ -86,6 +86,11 @@ export class Pod {
     return (JSON.parse(info['info'] ?? '{}') as { pid: number }).pid;
   }
 
+  /** Waits for the pause container, which may still be in the making when the sandbox is ready. */
+  async isComplete(): Promise<void> {
+    await eventually(`the pause container of ${this.id} runs`, async () => (await this.pausePid()) > 0);
+  }
+
   async ip(): Promise<string> {
     return (await this.status()).network?.ip ?? '';
   }

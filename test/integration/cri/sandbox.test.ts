@@ -36,7 +36,8 @@ describe('a pod sandbox', function () {
   it('has a pause container in the same namespaces', async () => {
     const pod = await cri().runPod();
     const container = await pod.run();
-    const pause = await eventually('the pause container runs', async () => (await pod.pausePid()) || undefined);
+    await pod.isComplete();
+    const pause = await pod.pausePid();
     for (const kind of ['net', 'uts', 'ipc']) {
       assert.equal(await namespace(pause, kind), await namespace(await container.pid(), kind), kind);
     }
@@ -256,7 +257,7 @@ describe('a pod sandbox', function () {
     assert.equal(await container.sh('id -u; tr -s " " < /proc/self/uid_map'), '0\n 0 200000 65536');
     const [, uid] = /^Uid:\t(\d+)/m.exec(await readFile(`/proc/${await container.pid()}/status`, 'utf8')) ?? [];
     assert.equal(uid, '200000');
-    await eventually('the pause container runs', async () => (await pod.pausePid()) > 0);
+    await pod.isComplete();
     assert.equal(await container.sh('touch /made && stat -c %u:%g /made /etc/passwd'), '0:0\n0:0');
   });
 

@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import type { ContainerConfig } from '../../../src/types/cri/runtime/v1/ContainerConfig.ts';
+import type { PodSandboxConfig } from '../../../src/types/cri/runtime/v1/PodSandboxConfig.ts';
+import { busyboxImage, foreignImage } from '../../../hack/images/catalogue.ts';
+import { useCriNode } from '../../support/cri-node.ts';
+import type { Pod } from '../../support/cri-pod.ts';
+
+const unknownId = '0123456789abcdef'.repeat(4);
+const security = (namespaceOptions: object) => ({ linux: { securityContext: { namespaceOptions } } });
+const range = { hostId: 100_000, containerId: 0, length: 65_536 };
+const userns = (usernsOptions: object) => security({ pid: 'CONTAINER', usernsOptions });
+const mount = (fields: object): ContainerConfig => ({ mounts: [{ containerPath: '/vol', hostPath: '/tmp', ...fields }] });
+
+/** What a Pod's config may have wrong, and the words of the refusal. */
+const badPods: readonly [what: string, config: PodSandboxConfig, words: readonly (string | RegExp)[]][] = [
+  ['no name', { metadata: { name: '', namespace: 'n', uid: 'u' } }, ['metadata.name']],
+  ['no namespace', { metadata: { name: 'n', namespace: '', uid: 'u' } }, ['metadata.namespace']],
+  ['no uid', { metadata: { name: 'n', namespace: 'n', uid: '' } }, ['metadata.uid']],
+  ['no metadata', { metadata: null }, ['metadata']],
+  ['a network mode of containers', security({ network: 'CONTAINER' }), ['network', 'CONTAINER']],
+  ['a PID target', security({ pid: 'TARGET' }), ['pid', 'TARGET']],
+  ['an unknown IPC mode', security({ ipc: 9 }), ['ipc', '9']],
+  ['a group without a user', { linux: { securityContext: { runAsGroup: { value: 5 } } } }, ['run_as_group', '5']],
+  ['a sysctl that is none of a Pod', { linux: { sysctls: { 'kernel.panic': '1' } } }, ['kernel.panic']],
+  ['a sysctl that leaves its folder', { linux: { sysctls: { 'net/../kernel/panic': '1' } } }, ['net/../kernel/panic']],
+  ['a sysctl that the kernel does not know', { linux: { sysctls: { 'net.ipv4.no_such': '1' } } }, ['net.ipv4.no_such']],
+  ['a sysctl value that the kernel refuses', { linux: { sysctls: { 'net.ipv4.ip_forward': 'x' } } }, ['net.ipv4.ip_forward', 'x']],
+  [
+    "a network sysctl on the host's network",
+    { linux: { sysctls: { 'net.core.somaxconn': '9' }, securityContext: { namespaceOptions: { network: 'NODE' } } } },
+    ['net.core.somaxconn'],
+  ],
+  ['two id ranges', userns({ mode: 'POD', uids: [range, range], gids: [range] }), ['userns_options.uids']],
+  ['an id range without 0', userns({ mode: 'POD', uids: [{ ...range, containerId: 1 }], gids: [range] }), ['userns_options.uids']],
+  ['different ranges for users and groups', userns({ mode: 'POD', uids: [range], gids: [{ ...range, length: 1 }] }), ['userns_options.gids']],
+  ['a host name that is too long', { hostname: 'x'.repeat(65) }, ['hostname', 'x'.repeat(65)]],
+  ['a relative log directory', { logDirectory: 'logs/here' }, ['log_directory', 'logs/here']],
+  ['a port that is none', { portMappings: [{ containerPort: 80, hostPort: 70_000 }] }, ['host_port', '70000']],
+  [
+    'a seccomp profile that is not there',
+    { linux: { securityContext: { seccomp: { profileType: 'Localhost', localhostRef: '/no/such.json' } } } },
+    ['/no/such.json'],
+  ],
+];
+
+/** What a container's config may have wrong, and the words of the refusal. */
+const badContainers: readonly [what: string, config: ContainerConfig, words: readonly (string | RegExp)[]][] = [
+  ['no metadata', { metadata: null }, ['metadata']],
+  ['no name', { metadata: { name: '' } }, ['metadata.name']],
+  ['no image', { image: null }, ['image']],
+  ['an empty image', { image: { image: '' } }, ['image.image']],
+  ['a relative mount path', mount({ containerPath: 'vol' }), ['container_path', 'vol']],
+  ['a relative host path', mount({ hostPath: './vol' }), ['host_path', './vol']],
+  ['a host path below a file', mount({ hostPath: '/etc/passwd/x' }), ['host_path', '/etc/passwd/x']],
+  ['recursively read-only but writable', mount({ recursiveReadOnly: true }), ['recursive_read_only', '/vol']],
+  [
+    'recursively read-only and propagated',
+    mount({ recursiveReadOnly: true, readonly: true, propagation: 'PROPAGATION_HOST_TO_CONTAINER' }),
+    ['recursive_read_only', 'PROPAGATION_HOST_TO_CONTAINER'],
+  ],
+  ['an unknown mount option', mount({ mountOptions: ['exec'] }), ['mount_options', 'exec']],
+  ['privileged in a Pod that is not', { linux: { securityContext: { privileged: true } } }, ['privileged']],
+  ['a group without a user', { linux: { securityContext: { runAsGroup: { value: 5 } } } }, ['run_as_group', '5']],
+  ['an unknown capability', { linux: { securityContext: { capabilities: { addCapabilities: ['FLY'] } } } }, ['FLY']],
+  ['no target', security({ pid: 'TARGET' }), ['target_id']],
+  ["a user namespace that is not the Pod's", userns({ mode: 'POD', uids: [range], gids: [range] }), ['userns_options']],
+  ['an environment variable without a name', { envs: [{ key: '', value: Buffer.from('x') }] }, ['envs.key']],
+  ['a device that is none', { devices: [{ hostPath: '/etc/passwd', containerPath: '/dev/x' }] }, ['host_path', '/etc/passwd']],
+  ['a stop signal that is none', { stopSignal: 999 as never }, ['999']],
+  [
+    'a seccomp profile that is not there',
+    { linux: { securityContext: { seccomp: { profileType: 'Localhost', localhostRef: '/no/such.json' } } } },
+    ['/no/such.json'],
+  ],
+];
+
+describe('bad input', function () {
+  this.timeout(60_000);
+  const cri = useCriNode();
+
+  describe('to RunPodSandbox', () => {
+    it('is a missing config', async () => {
+      await cri().refuse('RunPodSandbox', {}, 'INVALID_ARGUMENT', 'config');
+    });
+
+    it('is a runtime handler that nobody configured', async () => {
+      const request = { config: cri().podConfig(), runtimeHandler: 'kata' };
+      await cri().refuse('RunPodSandbox', request, 'INVALID_ARGUMENT', 'kata', 'runc');
+    });
+
+    for (const [what, given, words] of badPods) {
+      it(`is ${what}`, async () => {
+        const config = { ...cri().podConfig(given), ...('metadata' in given && { metadata: given.metadata ?? null }) };
+        await cri().refuse('RunPodSandbox', { config }, 'INVALID_ARGUMENT', ...words);
+      });
+    }
+
+    it('leaves nothing', async () => {
+      assert.deepEqual(await cri().podIds(), []);
+      await cri().assertNothingLeft();
+    });
+  });
+
+  describe('to CreateContainer', () => {
+    let pod: Pod;
+    let before: string[];
+
+    beforeEach(async () => {
+      pod = await cri().runPod();
+      await pod.isComplete();
+      before = await cri().inventory();
+    });
+
+    for (const [what, given, words] of badContainers) {
+      it(`is ${what}`, async () => {
+        const config = { ...pod.containerConfig(given), ...('metadata' in given && { metadata: given.metadata ?? null }) };
+        await cri().refuse('CreateContainer', { podSandboxId: pod.id, config }, 'INVALID_ARGUMENT', ...words);
+        assert.deepEqual(await cri().containerIds(), []);
+        await cri().assertNothingLeft(before);
+      });
+    }
+
+    it('is an unknown sandbox, or an image that was not pulled', async () => {
+      const config = pod.containerConfig();
+      await cri().refuse('CreateContainer', { podSandboxId: unknownId, config }, 'NOT_FOUND', unknownId);
+      const missing = pod.containerConfig({ image: { image: 'docker.io/library/not-here:1' } });
+      await cri().refuse('CreateContainer', { podSandboxId: pod.id, config: missing }, 'NOT_FOUND', 'not-here:1', 'pull');
+      await cri().assertNothingLeft(before);
+    });
+  });
+
+  it('is an unknown id where something is to be told or done', async () => {
+    const [podSandboxId, containerId] = [unknownId, unknownId];
+    await cri().refuse('PodSandboxStatus', { podSandboxId }, 'NOT_FOUND', unknownId);
+    await cri().refuse('ContainerStatus', { containerId }, 'NOT_FOUND', unknownId);
+    await cri().refuse('ContainerStatus', { containerId: '' }, 'NOT_FOUND');
+    await cri().refuse('StartContainer', { containerId }, 'NOT_FOUND', unknownId);
+    await cri().refuse('PodSandboxStats', { podSandboxId }, 'NOT_FOUND', unknownId);
+    await cri().refuse('ContainerStats', { containerId }, 'NOT_FOUND', unknownId);
+    await cri().refuse('UpdateContainerResources', { containerId, linux: {} }, 'NOT_FOUND', unknownId);
+    await cri().refuse('ReopenContainerLog', { containerId }, 'NOT_FOUND', unknownId);
+    await cri().refuse('ExecSync', { containerId, cmd: ['true'] }, 'NOT_FOUND', unknownId);
+  });
+
+  it('is not an unknown id where something is to be gone', async () => {
+    await cri().call('StopPodSandbox', { podSandboxId: unknownId });
+    await cri().call('RemovePodSandbox', { podSandboxId: unknownId });
+    await cri().call('StopContainer', { containerId: unknownId, timeout: 1 });
+    await cri().call('RemoveContainer', { containerId: unknownId });
+    await cri().call('RemoveImage', { image: { image: 'docker.io/library/never-was:1' } });
+  });
+
+  it('is the beginning of two ids, both of which are named', async () => {
+    const pod = await cri().runPod();
+    const ids: string[] = [];
+    // Of seventeen ids two begin alike.
+    while (new Set(ids.map((id) => id[0])).size === ids.length) ids.push((await pod.create()).id);
+    const last = ids.at(-1) ?? '';
+    const twin = ids.find((id) => id[0] === last[0]) ?? '';
+    await cri().refuse('ContainerStatus', { containerId: last.slice(0, 1) }, 'INVALID_ARGUMENT', last, twin);
+    await cri().refuse('StopContainer', { containerId: last.slice(0, 1) }, 'INVALID_ARGUMENT', last, twin);
+  });
+
+  describe('to PullImage', () => {
+    const pull = (image: string, auth?: object) => ({ image: { image }, ...(auth && { auth }) });
+
+    it('is an image that is not there', async () => {
+      await cri().refuse('PullImage', pull('docker.io/podwright/no-such:1'), 'NOT_FOUND', 'docker.io/podwright/no-such:1');
+      assert.equal((await cri().call('ImageStatus', pull('docker.io/podwright/no-such:1'))).image, null);
+    });
+
+    it('is an image for another platform', async () => {
+      await cri().refuse('PullImage', pull(foreignImage), 'NOT_FOUND', foreignImage, /platform|linux/);
+      const { images } = await cri().call('ListImages', {});
+      assert.ok(!images.some(({ repoTags }) => repoTags.includes(foreignImage)));
+    });
+
+    it('is a registry that is down', async () => {
+      const { code, details } = await cri().try('PullImage', pull('127.0.0.1:9/a/b:1'));
+      assert.ok(code === 14 || /RegistryUnavailable/.test(details), details);
+      assert.match(details, /127\.0\.0\.1:9/);
+    });
+
+    it('is a reference that is none', async () => {
+      await cri().refuse('PullImage', pull('upper/CASE:1'), 'INVALID_ARGUMENT', 'upper/CASE:1');
+      await cri().refuse('PullImage', pull(''), 'INVALID_ARGUMENT');
+      await cri().refuse('PullImage', {}, 'INVALID_ARGUMENT');
+    });
+
+    it('is a wrong password, which nobody is told', async () => {
+      const registry = await cri().node.startRegistry({ credentials: { username: 'robot', password: 'right-secret' } });
+      try {
+        const image = `${registry.host}/${busyboxImage.slice(busyboxImage.indexOf('/') + 1)}`;
+        const auth = { username: 'robot', password: 'wrong-secret' };
+        for (const given of [undefined, auth]) {
+          const { code, details } = await cri().try('PullImage', pull(image, given));
+          assert.ok([7, 16].includes(code), details);
+          assert.ok(details.includes(registry.host) && !details.includes('secret'), details);
+        }
+        await cri().call('PullImage', pull(image, { ...auth, password: 'right-secret' }));
+        assert.ok(!(await readFile(cri().podwright.logPath, 'utf8')).includes('-secret'));
+        await cri().call('RemoveImage', pull(image));
+        await cri().call('PullImage', pull(busyboxImage));
+      } finally {
+        await registry.stop();
+      }
+    });
+
+    it('is a deadline that cannot be kept', async () => {
+      const answer = await cri().client.call('PullImage', pull('docker.io/podwright/web:1'), { deadline: Date.now() + 1 });
+      assert.equal(answer.code, 4);
+    });
+  });
+
+  it('is an RPC that is not built yet, which says so', async () => {
+    await cri().refuse('CheckpointPod', {}, 'UNIMPLEMENTED', 'CheckpointPod');
+  });
+});
