@@ -8,7 +8,7 @@ mocha := npx mocha --config .mocharc.json $(if $(CI),--forbid-pending)
 # What dist/ is made from; a build leaves a newer dist/.built.
 sources := $(shell find src proto hack/build.mjs hack/generate-types.mjs tsconfig.json tsconfig.build.json package-lock.json -type f -not -path 'src/types/*')
 
-.PHONY: help setup build generate lint types check-proto unit integration e2e test tools demo demo-stop bench clean
+.PHONY: help setup build generate lint types check-proto unit integration e2e test critest tools demo demo-stop bench clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,12 +44,15 @@ e2e: build ## runs Pods of a real kubelet (root); FILES=... for some
 	$(mocha) --timeout 300000 $(or $(FILES),'test/e2e/**/*.test.ts')
 
 # One after the other also under -j: they share dist/ and src/types, and two cores are few for two nodes.
-test: ## runs every check and test that there is
+test: ## runs every check and test of our own
 	@for target in setup build lint types check-proto unit integration e2e; do \
 		echo "== make $$target"; $(MAKE) --no-print-directory $$target || exit 1; done
 
-tools: setup ## builds containerd, runc, CNI plugins, crictl and the kubelet into the cache
-	hack/tools/build.sh containerd containerd-lts runc cni crictl kubelet
+critest: build ## runs upstream's CRI conformance tests (root); PARALLEL=2 for two at a time, FOCUS=... for some
+	node --import tsx hack/critest.ts --parallel=$(or $(PARALLEL),1) $(if $(FOCUS),--focus='$(FOCUS)')
+
+tools: setup ## builds containerd, runc, CNI plugins, crictl, critest and the kubelet into the cache
+	hack/tools/build.sh containerd containerd-lts runc cni crictl critest ginkgo kubelet
 
 demo: build ## has a kubelet run a Pod through podwright; KEEP=1 leaves it running
 	@hack/tools/build.sh containerd runc cni crictl kubelet > /dev/null

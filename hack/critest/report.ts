@@ -1,0 +1,56 @@
+import type { NotRun } from './not-run.ts';
+
+/** What became of one spec. */
+export interface Spec {
+  readonly name: string;
+  readonly state: string;
+  /** What it says of its failure, or of why it skipped itself. */
+  readonly message: string;
+}
+
+/** The fields used of ginkgo's JSON report (types.Report of ginkgo v2). */
+interface SuiteReport {
+  readonly SpecReports: readonly {
+    readonly ContainerHierarchyTexts: readonly string[] | null;
+    readonly LeafNodeType: string;
+    readonly LeafNodeText: string;
+    readonly State: string;
+    readonly Failure?: { readonly Message?: string };
+  }[];
+}
+
+/** Reads ginkgo's JSON report: every spec of the suite, run or not. */
+export function parseReport(json: string): Spec[] {
+  return (JSON.parse(json) as SuiteReport[])
+    .flatMap((suite) => suite.SpecReports)
+    .filter((spec) => spec.LeafNodeType === 'It')
+    .map((spec) => ({
+      name: [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText].join(' '),
+      state: spec.State,
+      message: spec.Failure?.Message ?? '',
+    }));
+}
+
+/** What is wrong with a run, a line each; nothing when all specs passed but those listed as not run. */
+export function judge(
+  specs: readonly Spec[],
+  notRun: readonly NotRun[],
+  { listPath, isWhole }: { readonly listPath: string; readonly isWhole: boolean },
+): string[] {
+  const listed = new Set(notRun.map(({ spec }) => spec));
+  const known = new Set(specs.map(({ name }) => name));
+  const [ran, others] = [specs.filter((spec) => !isSkipped(spec)), specs.filter(isSkipped)];
+  const complaints = ran.filter(({ state }) => state !== 'passed').map(({ name, state }) => `${state}: ${name}`);
+  // Of part of the specs nothing can be said about the rest.
+  if (!isWhole) return complaints;
+  const unlisted = others.filter(({ name }) => !listed.has(name));
+  return [
+    ...complaints,
+    ...unlisted.map(({ name, message }) => `did not run and is not in ${listPath}: ${name}${message && ` (${message})`}`),
+    ...[...listed].filter((name) => !known.has(name)).map((name) => `is in ${listPath} and critest has no such spec: ${name}`),
+  ];
+}
+
+function isSkipped({ state }: Spec): boolean {
+  return state === 'skipped' || state === 'pending';
+}
