@@ -29,11 +29,13 @@ try {
     config: { containerd: { namespace: 'podwright' } },
     env: { NODE_OPTIONS: `--import=${loopMonitor}`, LOOP_MONITOR_FILE: loopFile },
   });
-  const ours: Runtime = { name: 'podwright', client: new CriClient(podwright.socket), pid: podwright.pid ?? 0 };
+  const cgroup = `${node.facts.cgroup}/bench`;
+  const ours: Runtime = { name: 'podwright', client: new CriClient(podwright.socket), pid: podwright.pid ?? 0, cgroup };
   const theirs: Runtime = {
     name: 'containerd',
     client: new CriClient(node.containerd.socket),
     pid: node.containerd.pid ?? 0,
+    cgroup,
   };
   await measure(ours, theirs, path.join(node.root, 'logs'), loopFile);
   ours.client.close();

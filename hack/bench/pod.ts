@@ -10,7 +10,7 @@ export interface BenchPod {
 }
 
 /** The config of a Pod with a name of its own, as a kubelet would send it. */
-export function podConfig(logDirectory: string): object {
+export function podConfig(runtime: Runtime, logDirectory: string): object {
   const uid = randomUUID();
   return {
     metadata: { name: `bench-${uid.slice(0, 8)}`, namespace: 'bench', uid, attempt: 0 },
@@ -19,6 +19,7 @@ export function podConfig(logDirectory: string): object {
     dnsConfig: { servers: ['10.96.0.10'], searches: [], options: [] },
     labels: { 'io.kubernetes.pod.name': 'bench', 'io.kubernetes.pod.namespace': 'bench', 'io.kubernetes.pod.uid': uid },
     linux: {
+      cgroupParent: `${runtime.cgroup}/pod${uid}`,
       securityContext: { namespaceOptions: { network: 'POD', pid: 'CONTAINER', ipc: 'POD' }, seccomp: { profileType: 'RuntimeDefault' } },
     },
   };
@@ -41,7 +42,7 @@ export function containerConfig(imageId: string, command: readonly string[]): ob
 
 /** Brings a Pod with one container up, and times each call and the whole. */
 export async function podUp(runtime: Runtime, timings: Timings, imageId: string, logs: string): Promise<BenchPod> {
-  const config = podConfig(`${logs}/${randomUUID()}`);
+  const config = podConfig(runtime, `${logs}/${randomUUID()}`);
   const began = performance.now();
   const { podSandboxId } = await timed<{ podSandboxId: string }>(runtime, timings, 'RunPodSandbox', { config });
   const { containerId } = await timed<{ containerId: string }>(runtime, timings, 'CreateContainer', {

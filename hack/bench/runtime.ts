@@ -7,6 +7,8 @@ export interface Runtime {
   readonly name: string;
   readonly client: CriClient;
   readonly pid: number;
+  /** The cgroup that its Pods get theirs below: containerd tells no Pod's stats without one. */
+  readonly cgroup: string;
 }
 
 /** Calls that took part in the measurement, ms by name. */

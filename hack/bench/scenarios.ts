@@ -56,7 +56,7 @@ const line = 'x'.repeat(99);
 /** How fast lines of 100 bytes get from a container into its log file, MB/s of what was written. */
 export async function logThroughput(runtime: Runtime, imageId: string, logs: string): Promise<number> {
   const logDirectory = path.join(logs, randomUUID());
-  const config = podConfig(logDirectory);
+  const config = podConfig(runtime, logDirectory);
   const { podSandboxId } = await call<{ podSandboxId: string }>(runtime, 'RunPodSandbox', { config });
   const { containerId } = await call<{ containerId: string }>(runtime, 'CreateContainer', {
     podSandboxId,
