@@ -9,6 +9,7 @@ import type { Config } from './config/config.ts';
 import { Containerd } from './containerd/client.ts';
 import { CriServer } from './cri/server.ts';
 import { loadCriServices } from './cri/service.ts';
+import { FifoHolder } from './io/fifo-holder.ts';
 import { LogPump } from './io/log-pump.ts';
 import { systemClock } from './lib/clock.ts';
 import { CodedError, messageOf } from './lib/errors.ts';
@@ -56,7 +57,8 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const runtimes = buildRuntimes(config, containerd);
   const images = await buildImages({ config, containerd, folders, clock, log });
   const network = await buildNetwork({ config, clock, log });
-  const logs = new LogPump(log, clock);
+  const holder = new FifoHolder(log, clock, config.state);
+  const logs = new LogPump(log, clock, { holder });
   logs.start();
   const features = await askFeatures(config, containerd, log);
   const host = hostFacts(await readKernelFacts(), features.get(config.runtimes.default));
@@ -97,6 +99,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   };
   const parts: Parts = { ...base, pauses: new PauseKeeper(base, onPauseLost), exits: new ExitWatcher(base) };
   await recover(parts);
+  const tookOver = holder.takeOver();
   network.cleanUp(() => [...sandboxes.values()].map(({ id }) => id));
 
   const stats = new StatsReader(parts);
@@ -116,7 +119,8 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
       // What is still being created then is taken back by the next start.
       const created = Promise.all([parts.sandboxNames.settle(), parts.containerNames.settle()]);
       await Promise.race([created, clock.sleep(drainMs)]);
-      await Promise.all([parts.pauses.letGo(), parts.exits.stop()]);
+      holder.stop();
+      await Promise.all([parts.pauses.letGo(), parts.exits.stop(), tookOver]);
       await Promise.all([logs.stop(), images.stop(), network.stop()]);
       containerd.close();
       giveBack();

@@ -6,6 +6,7 @@ import type { Deferred } from '../lib/deferred.ts';
 import { CodedError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { EPOLLIN, close, epollAdd, epollCreate, eventfd, write } from '../linux/libc.ts';
+import type { FifoHolder } from './fifo-holder.ts';
 import type { ContainerLogSpec, DroppedRecords, FlatError, LogNotice, LogRequest } from './log-messages.ts';
 import type { LogWorkerData } from './log-worker.ts';
 
@@ -22,6 +23,14 @@ interface Pending {
 interface Pumped {
   readonly spec: ContainerLogSpec;
   readonly drained: Deferred<void>;
+}
+
+/** What a pump may be given besides. */
+export interface LogPumpOptions {
+  /** Holds the FIFOs of what is open, so that they keep their content when podwright is killed. */
+  readonly holder?: Pick<FifoHolder, 'hold' | 'release'>;
+  /** The thread's program, where it is not the compiled one beside this file. */
+  readonly workerUrl?: URL;
 }
 
 /** One log thread and what it was given. */
@@ -48,6 +57,7 @@ const soundAfterNs = 60_000_000_000n;
 export class LogPump {
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #holder: LogPumpOptions['holder'];
   readonly #workerUrl: URL;
   readonly #containers = new Map<string, Pumped>();
   readonly #pending = new Map<number, Pending>();
@@ -57,11 +67,11 @@ export class LogPump {
   #stopping = false;
   #failures = 0;
 
-  /** `workerUrl` is the thread's program, where it is not the compiled one beside this file. */
-  constructor(log: Log, clock: Clock, workerUrl: URL = new URL('./log-worker.js', import.meta.url)) {
+  constructor(log: Log, clock: Clock, options: LogPumpOptions = {}) {
     this.#log = log;
     this.#clock = clock;
-    this.#workerUrl = workerUrl;
+    this.#holder = options.holder;
+    this.#workerUrl = options.workerUrl ?? new URL('./log-worker.js', import.meta.url);
   }
 
   /** Starts the thread. */
@@ -78,11 +88,11 @@ export class LogPump {
     const { containerId } = spec;
     if (this.#containers.has(containerId)) return;
     this.#containers.set(containerId, { spec, drained: deferred() });
+    if (spec.logPath !== '') this.#holder?.hold(containerId, [spec.stdout, spec.stderr].filter((fifo) => fifo !== undefined));
     try {
       await this.#ask({ op: 'open', spec });
     } catch (error) {
-      this.#containers.get(containerId)?.drained.resolve();
-      this.#containers.delete(containerId);
+      this.#forget(containerId);
       throw error;
     }
   }
@@ -111,14 +121,19 @@ export class LogPump {
 
   /** Writes what is there, an unfinished line too, stops reading and forgets the container. */
   async close(containerId: string): Promise<void> {
-    const container = this.#containers.get(containerId);
-    if (container === undefined) return;
+    if (!this.#containers.has(containerId)) return;
     try {
       await this.#ask({ op: 'close', containerId });
     } finally {
-      this.#containers.delete(containerId);
-      container.drained.resolve();
+      // When it is podwright that stops, its FIFOs are the next one's to read.
+      if (!this.#stopping) this.#forget(containerId);
     }
+  }
+
+  #forget(containerId: string): void {
+    this.#containers.get(containerId)?.drained.resolve();
+    this.#containers.delete(containerId);
+    this.#holder?.release(containerId);
   }
 
   /** Calls `listener`, at most once a second and container, when records could not be written. */

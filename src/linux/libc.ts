@@ -64,6 +64,36 @@ const ENOSYS = 38;
 /** Of each architecture, as the raw call is needed: libc's own would change every thread. */
 const NR_SETRESUID: Readonly<Record<string, number>> = { x64: 117, arm64: 147 };
 const LOCK_EXCLUSIVE_NOW = 0x6; // LOCK_EX | LOCK_NB
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+const MSG_DONTWAIT_NOSIGNAL = 0x4040;
+
+/** The most descriptors that one message carries (SCM_MAX_FD). */
+export const maxDescriptorsPerMessage = 253;
+
+koffi.struct('iovec', { base: 'void *', length: 'size_t' });
+koffi.struct('msghdr', {
+  name: 'void *',
+  nameLength: 'unsigned int',
+  parts: 'iovec *',
+  partCount: 'size_t',
+  control: 'void *',
+  controlLength: 'size_t',
+  flags: 'int',
+});
+
+/** A `struct msghdr` with one part, as koffi takes it. */
+interface MessageHeader {
+  readonly name: null;
+  readonly nameLength: 0;
+  readonly parts: { readonly base: Uint8Array; readonly length: number };
+  readonly partCount: 1;
+  readonly control: Uint8Array;
+  readonly controlLength: number;
+  readonly flags: 0;
+}
 
 const c = {
   unshare: libc.func('int unshare(int flags)') as (flags: number) => number,
@@ -84,6 +114,17 @@ const c = {
   sendto: libc.func(
     'long sendto(int fd, const void *data, size_t n, int flags, const void *address, unsigned int length)',
   ) as (fd: number, data: Uint8Array, n: number, flags: number, address: Uint8Array, length: number) => number,
+  socketpair: libc.func('int socketpair(int domain, int type, int protocol, void *ends)') as (
+    domain: number,
+    type: number,
+    protocol: number,
+    ends: Uint8Array,
+  ) => number,
+  sendmsg: libc.func('long sendmsg(int fd, const msghdr *message, int flags)') as (
+    fd: number,
+    message: MessageHeader,
+    flags: number,
+  ) => number,
   ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)') as (
     fd: number,
     request: number,
@@ -221,6 +262,36 @@ export function connect(fd: number, address: Uint8Array): void {
 /** Sends one datagram to a raw `struct sockaddr`. */
 export function sendto(fd: number, data: Uint8Array, address: Uint8Array): void {
   check('sendto', c.sendto(fd, data, data.length, 0, address, address.length));
+}
+
+/** Makes a close-on-exec pair of unix stream sockets that are connected to each other. */
+export function socketPair(): readonly [number, number] {
+  const ends = new Int32Array(2);
+  check('socketpair', c.socketpair(AF_UNIX, SOCK_STREAM | O_CLOEXEC, 0, new Uint8Array(ends.buffer)));
+  return [ends[0] ?? -1, ends[1] ?? -1];
+}
+
+/**
+ * Sends copies of open descriptors, with one byte, into a unix socket's queue, where they stay open until they are
+ * received or the receiving end closes. EAGAIN when the queue is full, EPIPE when nobody has its other end.
+ */
+export function sendDescriptors(socketFd: number, fds: readonly number[]): void {
+  // struct cmsghdr: length, level, type, and then the numbers.
+  const control = Buffer.alloc(16 + Math.ceil((4 * fds.length) / 8) * 8);
+  control.writeBigUInt64LE(BigInt(16 + 4 * fds.length), 0);
+  control.writeInt32LE(SOL_SOCKET, 8);
+  control.writeInt32LE(SCM_RIGHTS, 12);
+  for (const [i, fd] of fds.entries()) control.writeInt32LE(fd, 16 + 4 * i);
+  const message: MessageHeader = {
+    name: null,
+    nameLength: 0,
+    parts: { base: Buffer.alloc(1), length: 1 },
+    partCount: 1,
+    control,
+    controlLength: control.length,
+    flags: 0,
+  };
+  check('sendmsg', retry(() => c.sendmsg(socketFd, message, MSG_DONTWAIT_NOSIGNAL)));
 }
 
 /** ioctl(2) with a buffer that the kernel reads and may write. */

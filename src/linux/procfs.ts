@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { errnoOf } from '../lib/errors.ts';
 
 /** The id of this boot: what was written under another one is from before a reboot. */
@@ -25,6 +25,11 @@ export function parseStartTicks(stat: string): bigint | undefined {
 export async function processArguments(pid: number): Promise<string[] | undefined> {
   const text = await readProc(`/proc/${pid}/cmdline`);
   return text?.split('\0').slice(0, -1);
+}
+
+/** The ids of all processes that can be seen. */
+export async function processIds(): Promise<number[]> {
+  return (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
 }
 
 async function readProc(file: string): Promise<string | undefined> {

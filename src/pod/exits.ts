@@ -97,7 +97,7 @@ export async function recordExit(parts: ExitParts, container: Container, exit: T
 }
 
 /** The task vanished without a word: its shim was killed, or the machine rebooted. */
-export function lostExit(parts: Pick<Parts, 'clock'>): ContainerExit {
+function lostExit(parts: Pick<Parts, 'clock'>): ContainerExit {
   return {
     exitCode: 255,
     finishedAtNs: parts.clock.nowNs(),

@@ -5,7 +5,7 @@ import { endedStatus, writeStatus } from './container-status.ts';
 import { openOutput } from './container-output.ts';
 import { Container, createdStatus, type ContainerStatus } from './container.ts';
 import { kindLabel } from './cri-labels.ts';
-import { lostExit, recordExit } from './exits.ts';
+import { recordExit } from './exits.ts';
 import type { Parts } from './parts.ts';
 import type { StoredContainer, TaskProcess } from './ports.ts';
 import { recoverSandbox } from './recover-sandbox.ts';
@@ -77,18 +77,30 @@ async function settle(parts: Parts, container: Container, task: TaskProcess | un
     return;
   }
   if (task === undefined) {
-    if (state === 'CONTAINER_RUNNING') await writeStatus(parts, container, endedStatus(container.status, lostExit(parts)));
-    return;
+    if (state !== 'CONTAINER_RUNNING') return;
+    await resumeOutput(parts, container);
+    return await recordExit(parts, container, undefined);
   }
   if (task.status === 'created' || task.status === 'unknown') return await abandonStart(parts, container);
   if (state === 'CONTAINER_CREATED') {
     const startedAtNs = parts.clock.nowNs().toString();
     await writeStatus(parts, container, { ...container.status, pid: task.pid, startedAtNs });
   }
-  // The FIFOs kept what was written meanwhile: reading goes on where it ended.
-  await openOutput(parts, container);
+  await resumeOutput(parts, container);
   if (task.status === 'stopped') await recordExit(parts, container, task);
   else parts.exits.watch(container);
+}
+
+/**
+ * Reads on where the last podwright ended: the FIFOs kept what was written meanwhile. They are gone after a reboot,
+ * and a log may have become unusable; the container is there all the same.
+ */
+async function resumeOutput(parts: Parts, container: Container): Promise<void> {
+  try {
+    await openOutput(parts, container);
+  } catch (error) {
+    parts.log.warn({ containerId: container.id, error: messageOf(error) }, 'the output of a container cannot be read on');
+  }
 }
 
 /** podwright ended between creating and starting the task: nothing of the container has run yet. */

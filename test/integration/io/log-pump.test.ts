@@ -35,7 +35,7 @@ describe('the log pump', () => {
 
   beforeEach(() => {
     dir = fs.mkdtempSync(path.join(os.tmpdir(), 'podwright-log-'));
-    pump = new LogPump(silentLog, clock, logWorkerUrl);
+    pump = new LogPump(silentLog, clock, { workerUrl: logWorkerUrl });
     pump.start();
   });
 
@@ -235,7 +235,7 @@ describe('the log pump', () => {
     const url = new URL('../../support/log-worker-dying.mjs', import.meta.url);
     process.env['LOG_WORKER_DIES_ONCE'] = marker; // a thread has no arguments
     const complaints: string[] = [];
-    pump = new LogPump({ ...silentLog, error: (_, message) => complaints.push(message) }, clock, url);
+    pump = new LogPump({ ...silentLog, error: (_, message) => complaints.push(message) }, clock, { workerUrl: url });
     pump.start();
     const spec = await container('a');
     await pump.open(spec); // answered by the thread that dies next
@@ -256,7 +256,7 @@ describe('the log pump', () => {
     await until(() => fs.statSync(spec.logPath).size > 0);
     await pump.stop();
     assert.equal(streamText(readRecords(spec.logPath), 'stdout'), 'first\n');
-    pump = new LogPump(silentLog, clock, logWorkerUrl);
+    pump = new LogPump(silentLog, clock, { workerUrl: logWorkerUrl });
     pump.start();
     await pump.open(spec);
     fs.writeSync(shim, 'alf\n');

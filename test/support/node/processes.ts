@@ -7,12 +7,12 @@ import type { NodeFacts } from './facts.ts';
 export interface NodeProcess {
   readonly pid: number;
   readonly command: string;
-  readonly kind: 'daemon' | 'shim' | 'container';
+  readonly kind: 'daemon' | 'shim' | 'holder' | 'container';
 }
 
 /**
- * The processes of a node: daemons and shims have its folder in their command line, whatever runs in a
- * container has a root that lies in it. Neither needs a living parent.
+ * The processes of a node: daemons, shims and what holds FIFOs for podwright have its folder in their command
+ * line, whatever runs in a container has a root that lies in it. Neither needs a living parent.
  */
 export async function findProcesses(facts: NodeFacts): Promise<NodeProcess[]> {
   const ownNamespace = await readlink('/proc/self/ns/mnt');
@@ -25,6 +25,7 @@ async function classify(pid: number, facts: NodeFacts, ownNamespace: string): Pr
   try {
     const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').join(' ').trim();
     const belongs = command.includes(`${facts.root}/`);
+    if (belongs && command.includes(' podwright-fifos ')) return { pid, command, kind: 'holder' };
     if (belongs && command.includes('containerd-shim')) return { pid, command, kind: 'shim' };
     if (belongs && isDaemon(path.basename(command.split(' ')[0] ?? ''), command)) return { pid, command, kind: 'daemon' };
     if ((await readlink(`/proc/${pid}/ns/mnt`)) === ownNamespace) return undefined;
