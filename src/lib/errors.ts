@@ -42,9 +42,13 @@ export class CodedError extends Error {
   }
 }
 
-/** The kind of any thrown value: its own where it is a CodedError, `internal` for everything else. */
+/**
+ * The kind of any thrown value: its own where it is a CodedError, `resourceExhausted` for a full disk, `internal` for
+ * everything else.
+ */
 export function kindOf(error: unknown): ErrorKind {
-  return error instanceof CodedError ? error.kind : 'internal';
+  if (error instanceof CodedError) return error.kind;
+  return ['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '') ? 'resourceExhausted' : 'internal';
 }
 
 /** Whether `error` is a CodedError of one of the given kinds. */

@@ -89,9 +89,16 @@ export async function recordExit(parts: ExitParts, container: Container, exit: T
   if (container.state === 'CONTAINER_EXITED') return;
   await drain(parts, container);
   const ended = exit === undefined ? lostExit(parts) : await describeExit(parts, container, exit);
-  await writeStatus(parts, container, endedStatus(container.status, ended));
   const { id, sandboxId } = container;
-  container.cleanup = deleteEndedTask(parts, container);
+  const status = endedStatus(container.status, ended);
+  try {
+    await writeStatus(parts, container, status);
+    container.cleanup = deleteEndedTask(parts, container);
+  } catch (error) {
+    // A full disk must not keep containers from ending. Their tasks stay, which tell it again after a restart.
+    parts.log.error({ containerId: id, error: messageOf(error) }, 'the end of a container could not be written down');
+    container.become(status);
+  }
   parts.events.emit({ type: 'CONTAINER_STOPPED_EVENT', id, sandboxId, atNs: ended.finishedAtNs });
   parts.log.info({ containerId: id, exitCode: ended.exitCode, reason: ended.reason }, 'container ended');
 }

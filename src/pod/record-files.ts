@@ -1,8 +1,9 @@
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { writeFileAtomic } from '../lib/atomic-file.ts';
-import { CodedError, errnoOf, messageOf } from '../lib/errors.ts';
+import { CodedError, errnoOf, messageOf, wrapError } from '../lib/errors.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import type { Log } from '../lib/log.ts';
 import { fromJson, toJson } from './json.ts';
 
@@ -28,12 +29,11 @@ export class RecordFiles<T extends { readonly version: 1 }> {
     const file = this.#file(id);
     try {
       await this.#locks.run(id, async () => {
-        await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+        await makeFolder(path.dirname(file), 0o700);
         await writeFileAtomic(file, toJson(record));
       });
     } catch (error) {
-      const kind = ['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '') ? 'resourceExhausted' : 'internal';
-      throw new CodedError(kind, `write ${file}: ${messageOf(error)}`, { cause: error });
+      throw wrapError(`write ${file}`, error);
     }
   }
 

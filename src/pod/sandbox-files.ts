@@ -1,6 +1,7 @@
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { errnoOf } from '../lib/errors.ts';
+import { makeFolder } from '../lib/make-folder.ts';
 import { hostsText, resolvConfText } from '../spec/dns.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -38,7 +39,7 @@ export function hostnameOf(sandbox: Sandbox, kernel: Parts['kernel']): string {
 /** Writes hosts, hostname and resolv.conf and mounts /dev/shm. */
 export async function makeSandboxFiles(parts: FileParts, sandbox: Sandbox): Promise<void> {
   const files = sandboxFiles(sandbox, parts.folders);
-  await mkdir(parts.folders.sandboxRoot(sandbox.id), { recursive: true, mode: 0o700 });
+  await makeFolder(parts.folders.sandboxRoot(sandbox.id), 0o700);
   const hostname = hostnameOf(sandbox, parts.kernel);
   const dns = sandbox.config.dnsConfig;
   const asks = dns !== null && (dns.servers.length > 0 || dns.searches.length > 0 || dns.options.length > 0);

@@ -1,4 +1,4 @@
-import { wrapError } from '../lib/errors.ts';
+import { messageOf, wrapError } from '../lib/errors.ts';
 import { removeOwnCgroup } from './cgroups.ts';
 import type { Parts } from './parts.ts';
 import { removeSandboxState } from './sandbox-files.ts';
@@ -74,8 +74,16 @@ async function delNetwork(parts: StopSandboxParts, id: string, netnsPath: string
   await parts.network.del({ id, netnsPath: there ? netnsPath : '' });
 }
 
+/**
+ * Writes how far the stop has come, or goes on without: ending Pods is what frees a full disk. After a crash the
+ * record from before finds no pinned namespaces and is NOTREADY too, and another stop does no harm.
+ */
 async function writePhase(parts: StopSandboxParts, sandbox: Sandbox, phase: SandboxPhase): Promise<void> {
   const record = { ...sandbox.record, phase };
-  await parts.sandboxRecords.write(sandbox.id, record);
+  try {
+    await parts.sandboxRecords.write(sandbox.id, record);
+  } catch (error) {
+    parts.log.warn({ podSandboxId: sandbox.id, error: messageOf(error) }, 'the stop of a pod sandbox could not be written down');
+  }
   sandbox.become(record);
 }

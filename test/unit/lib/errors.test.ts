@@ -6,6 +6,7 @@ describe('a CodedError', () => {
     const wrapped = wrapError('start "a"', new CodedError('notFound', 'no such task'));
     assert.deepEqual([wrapped.kind, wrapped.message], ['notFound', 'start "a": no such task']);
     assert.equal(wrapError('start "a"', new Error('oops')).kind, 'internal');
+    assert.equal(wrapError('write a', Object.assign(new Error('full'), { code: 'ENOSPC' })).kind, 'resourceExhausted');
   });
 
   it('begins with its reason however often it is wrapped, because the kubelet looks there', () => {
