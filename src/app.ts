@@ -34,6 +34,8 @@ import type { Sandbox, SandboxRecord } from './pod/sandbox.ts';
 
 /** How long calls under way may take to end when podwright is told to stop, ms. */
 const drainMs = 10_000;
+/** How long a containerd that takes the connection may keep us without an answer where it is asked once, ms. */
+const oneTryMs = 5_000;
 
 /** A podwright that serves. */
 export interface App {
@@ -128,14 +130,16 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   };
 }
 
-/** Waits until containerd answers, but no longer than `waitMs`. */
+/** Waits until containerd answers, but no longer than `waitMs`; with 0 it is asked once. */
 async function waitForContainerd(containerd: Containerd, config: Config, waitMs: number): Promise<void> {
-  const { address } = config.containerd;
-  const late = new CodedError('unavailable', `containerd does not answer at ${path.resolve(address)}: ${containerd.state().reason}`);
   try {
-    await containerd.waitReady(AbortSignal.timeout(Math.max(waitMs, 1)));
+    // A wait of no time would be over before the connection is made. A call ends with it, one way or the other.
+    if (waitMs === 0) await containerd.version({ timeoutMs: oneTryMs });
+    else await containerd.waitReady(AbortSignal.timeout(waitMs));
   } catch (error) {
+    const reason = waitMs === 0 ? messageOf(error) : containerd.state().reason;
     containerd.close();
-    throw new CodedError('unavailable', late.message, { cause: error });
+    const address = path.resolve(config.containerd.address);
+    throw new CodedError('unavailable', `containerd does not answer at ${address}: ${reason}`, { cause: error });
   }
 }
