@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { mkdir, readFile, readdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
+import { buildImages } from '../images/build.ts';
+import { pushImages } from '../images/push.ts';
 import { tryRun } from '../../test/support/node/run.ts';
 import { toolFolders } from '../../test/support/node/tools.ts';
 import type { TempNode } from '../../test/support/temp-node.ts';
@@ -20,8 +22,9 @@ export interface CritestOptions {
   readonly processes: number;
 }
 
-/** Runs critest on a node's CRI socket. What it prints is passed on as it comes. */
+/** Runs critest on a node's CRI socket, with its images in the node's registry. What it prints is passed on as it comes. */
 export async function runCritest(node: TempNode, options: CritestOptions): Promise<{ readonly specs: Spec[]; readonly exitCode: number }> {
+  await pushImages(await buildImages('critest'), { url: node.registry.url });
   const tools = await toolFolders('critest', 'ginkgo');
   // It leaves temporary files and, run in parallel, puts its report among them: here they go with the node.
   const folder = path.join(node.root, 'critest');

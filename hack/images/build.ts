@@ -6,7 +6,8 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { cacheFolder, fillOnce } from './cache.ts';
 import { catalogue } from './catalogue.ts';
-import type { Ingredients } from './entry.ts';
+import { critestImages } from './critest.ts';
+import type { CatalogueEntry, Ingredients } from './entry.ts';
 import { buildImage, type Descriptor } from './oci.ts';
 
 const run = promisify(execFile);
@@ -32,18 +33,21 @@ export function blobPath(set: ImageSet, digest: string): string {
   return path.join(set.folder, digest.replace(':', '-'));
 }
 
-/** Builds every image of the catalogue, or finds them built by an earlier run from the same sources. */
-export async function buildImages(): Promise<ImageSet> {
-  const folder = path.join(cacheFolder(), 'images', await sourceHash());
-  if (!existsSync(folder)) await fillOnce(folder, writeImages);
+/** Every test node's registry has the usual ones; pushing all to all of them would cost each a second. */
+const catalogues = { usual: catalogue, critest: critestImages };
+
+/** Builds every image of a catalogue, or finds them built by an earlier run from the same sources. */
+export async function buildImages(which: keyof typeof catalogues = 'usual'): Promise<ImageSet> {
+  const folder = path.join(cacheFolder(), 'images', `${await sourceHash()}-${which}`);
+  if (!existsSync(folder)) await fillOnce(folder, (part) => writeImages(part, catalogues[which]));
   const images = JSON.parse(await readFile(path.join(folder, 'images.json'), 'utf8')) as StoredImage[];
   return { folder, images };
 }
 
-async function writeImages(folder: string): Promise<void> {
+async function writeImages(folder: string, entries: readonly CatalogueEntry[]): Promise<void> {
   const ingredients = await gather(folder);
   const images: StoredImage[] = [];
-  for (const entry of catalogue) {
+  for (const entry of entries) {
     const image = buildImage(entry.make(ingredients));
     const manifests = image.manifests.map(({ descriptor, data }) => [descriptor.digest, data] as const);
     for (const [digest, data] of [...image.blobs, ...manifests]) {

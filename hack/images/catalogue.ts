@@ -1,4 +1,3 @@
-import { critestImages } from './critest.ts';
 import type { CatalogueEntry, Ingredients } from './entry.ts';
 import { busyboxRoot, folder, programRoot, text } from './roots.ts';
 
@@ -73,5 +72,4 @@ export const catalogue: readonly CatalogueEntry[] = [
       index: true,
     }),
   },
-  ...critestImages,
 ];

@@ -64,7 +64,8 @@ async function send(
 
 if (process.argv[1] === import.meta.filename) {
   const [url] = process.argv.slice(2);
-  const set = await buildImages();
-  if (url !== undefined) await pushImages(set, { url });
-  for (const name of set.images.flatMap((image) => image.names)) console.log(name);
+  for (const set of [await buildImages(), await buildImages('critest')]) {
+    if (url !== undefined) await pushImages(set, { url });
+    for (const name of set.images.flatMap((image) => image.names)) console.log(name);
+  }
 }
