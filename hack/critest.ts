@@ -2,7 +2,7 @@
 // fails, or does not run and is not in docs/conformance.md.
 //   critest.ts [--parallel=N] [--focus=REGEXP] [--cri-plugin]
 // With --focus only the specs that match run; with --cri-plugin they are put to containerd's own CRI, to compare.
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseNotRun } from './critest/not-run.ts';
@@ -38,6 +38,11 @@ try {
     ...left.map((what) => `left behind: ${what}`),
   ];
   for (const complaint of complaints) console.log(`critest: ${complaint}`);
+  if (complaints.length > 0 && !values['cri-plugin']) {
+    // The node takes its own away.
+    await copyFile(node.podwright.logPath, 'critest.log');
+    console.log("critest: podwright's log is in critest.log");
+  }
   // As mocha counts, so that one sum can be made of all tests.
   console.log(`  ${specs.filter(({ state }) => state === 'passed').length} passing`);
   console.log(`  ${complaints.length} failing`);
