@@ -12,6 +12,8 @@ export const busyboxImage = 'registry.k8s.io/e2e-test-images/busybox:1.37.0-2';
 export const webImage = 'docker.io/podwright/web:1';
 /** Has something in every field of its configuration that a container inherits. */
 export const configuredImage = 'docker.io/podwright/configured:1';
+/** Declares volumes: with content, behind a link, behind a link that leads out of any root, and where nothing is. */
+export const volumesImage = 'docker.io/podwright/volumes:1';
 /** Is for another platform than this machine's, behind an index. */
 export const foreignImage = 'docker.io/podwright/foreign:1';
 
@@ -61,6 +63,27 @@ export const catalogue: readonly CatalogueEntry[] = [
         Volumes: { '/data': {} },
         Labels: { 'podwright.test': 'configured' },
       },
+    }),
+  },
+  {
+    names: [volumesImage],
+    make: (from) => ({
+      layers: [
+        busyboxLayer(from),
+        [
+          { type: 'folder', path: 'data', uid: 1000, gid: 2000, mode: 0o2770 },
+          { type: 'file', path: 'data/note', uid: 1000, gid: 50_000, mode: 0o640, data: Buffer.from('from the image\n') },
+          { type: 'symlink', path: 'data/passwd', target: '/etc/passwd' },
+          { type: 'folder', path: 'data/sub', uid: 33 },
+          { type: 'file', path: 'data/sub/deep', data: Buffer.from('deep\n') },
+        ],
+        [
+          { type: 'symlink', path: 'linked', target: 'data/sub' },
+          { type: 'symlink', path: 'escape', target: '../../../../../../../../root/.ssh' },
+          { type: 'symlink', path: 'outside', target: '../../../../../../../../etc/os-release' },
+        ],
+      ],
+      config: { Cmd: ['sh'], Env: [path], Volumes: { '/data': {}, '/linked': {}, '/new/one': {} } },
     }),
   },
   {

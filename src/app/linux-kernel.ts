@@ -4,7 +4,10 @@ import { Turns } from '../lib/turns.ts';
 import { readCgroupStats } from '../linux/cgroup-read.ts';
 import { cgroupOomKills, removeCgroup } from '../linux/cgroup.ts';
 import { devicesAt, hostDevices } from '../linux/devices.ts';
-import { isMountPoint, mountShm, umountBelow } from '../linux/mount.ts';
+import { copyTree } from '../linux/copy-tree.ts';
+import { pathInRoot } from '../linux/inroot.ts';
+import { mountShifted } from '../linux/layers.ts';
+import { isMountPoint, mountAll, mountShm, umountBelow } from '../linux/mount.ts';
 import { readMountinfo } from '../linux/mountinfo.ts';
 import { pinNamespaces, unpinNamespaces } from '../linux/namespaces.ts';
 import { readNetnsCounters } from '../linux/net-dev.ts';
@@ -39,6 +42,12 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
       mountShm(path, sizeBytes);
     },
     unmountBelow: umountBelow,
+    async mountLayers(mounts, folder, userNamespace) {
+      if (userNamespace === undefined) mountAll(mounts, folder);
+      else mountShifted(mounts, folder, userNamespace);
+    },
+    pathInRoot,
+    copyTree,
     removeCgroup,
     mountTable: readMountinfo,
     devicesAt,

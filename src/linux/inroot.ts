@@ -1,10 +1,12 @@
-import { constants, fstat, openSync, closeSync, read as readNode } from 'node:fs';
+import { constants, fstat, openSync, closeSync, read as readNode, readlink } from 'node:fs';
 import { promisify } from 'node:util';
 import { CodedError, errnoOf, wrapError } from '../lib/errors.ts';
 import { RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, close, openat2 } from './libc.ts';
 
 const fstatAsync = promisify(fstat);
 const readAsync = promisify(readNode);
+const readlinkAsync = promisify(readlink);
+const O_PATH = 0x200000;
 
 /**
  * Reads a regular file inside a foreign root file system. Symbolic links are followed, but as a chroot follows
@@ -32,11 +34,26 @@ export async function readFileInRoot(root: string, file: string, maxBytes: numbe
   }
 }
 
+/**
+ * The path without links of what is found at `inside` of a foreign root file system, by the rules of
+ * `readFileInRoot`; undefined when there is nothing. It stays true only where nobody can write to `root`.
+ */
+export async function pathInRoot(root: string, inside: string): Promise<string | undefined> {
+  const fd = openInRoot(root, inside, O_PATH);
+  if (fd === undefined) return undefined;
+  try {
+    return await readlinkAsync(`/proc/self/fd/${fd}`);
+  } finally {
+    close(fd);
+  }
+}
+
 // O_NONBLOCK: opening a FIFO that an image has in a file's place must not wait for its writer.
-function openInRoot(root: string, file: string): number | undefined {
+const toRead = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+
+function openInRoot(root: string, file: string, flags = toRead): number | undefined {
   const rootFd = openSync(root, constants.O_DIRECTORY);
   try {
-    const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
     return openat2(rootFd, file, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return undefined;

@@ -4,12 +4,13 @@ import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
 import { CodedError, errnoOf, invalidField, messageOf } from '../lib/errors.ts';
 import { buildContainerSpec, type ContainerSpecInput } from '../spec/container-spec.ts';
 import type { ResolvedDevice } from '../spec/devices.ts';
-import { needsMountInfo, type ResolvedMount } from '../spec/mounts.ts';
+import { type DeclaredVolume, needsMountInfo, type ResolvedMount } from '../spec/mounts.ts';
 import type { SandboxNamespaces } from '../spec/namespaces.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import { seccompFile } from '../spec/seccomp.ts';
 import { stopSignalNumber } from '../spec/signals.ts';
 import { cgroupsPathOf } from './cgroups.ts';
+import type { ImageVolumeSources } from './image-volumes.ts';
 import type { Parts } from './parts.ts';
 import type { ImageFacts } from './ports.ts';
 import type { Runtime } from './runtimes.ts';
@@ -26,6 +27,12 @@ export interface BuiltSpec {
   readonly snapshotLabels: Readonly<Record<string, string>>;
 }
 
+/** The volumes that are made for a container before its spec. */
+export interface Volumes {
+  readonly images: ImageVolumeSources;
+  readonly declared: readonly DeclaredVolume[];
+}
+
 /**
  * Looks up on the host and in the image what a container's spec depends on, and builds it. INVALID_ARGUMENT
  * for what the config asks wrongly, with the field and value.
@@ -38,13 +45,14 @@ export async function containerSpec(
     readonly config: ContainerConfig__Output;
     readonly image: ImageFacts;
     readonly runtime: Runtime;
+    readonly volumes: Volumes;
   },
 ): Promise<BuiltSpec> {
   const { sandbox, config, image, runtime } = of;
   const context = config.linux?.securityContext ?? null;
   const [userFiles, mounts, devices, seccompProfile] = await Promise.all([
     parts.images.userFiles(image),
-    Promise.all(config.mounts.map((mount) => resolveMount(mount))),
+    Promise.all(config.mounts.map((mount) => resolveMount(mount, of.volumes))),
     Promise.all(config.devices.map((device) => resolveDevice(parts, device))),
     readProfile(seccompFile(context)),
   ]);
@@ -61,6 +69,7 @@ export async function containerSpec(
     cgroupsPath: cgroupsPathOf(of.id, sandbox, runtime, parts.namespace),
     files: sandboxFiles(sandbox, parts.folders),
     mounts,
+    declaredVolumes: of.volumes.declared,
     devices,
     host: parts.host,
     ...(needsMountInfo(config.mounts) && { mountInfo: await parts.kernel.mountTable() }),
@@ -107,10 +116,9 @@ function targetPid(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__
  * A host path with its symlinks followed. One that is missing becomes a folder: the proto wants an error,
  * but hostPath volumes without a type have come to depend on it, with every runtime.
  */
-async function resolveMount(mount: Mount__Output): Promise<ResolvedMount> {
-  if (mount.image !== null && mount.image.image !== '') {
-    throw new CodedError('unimplemented', `mounts.image is "${mount.image.image}": image volumes are not supported by this version of podwright`);
-  }
+async function resolveMount(mount: Mount__Output, volumes: Volumes): Promise<ResolvedMount> {
+  const image = volumes.images.get(mount);
+  if (image !== undefined) return { mount, source: image, isImage: true };
   try {
     await mkdir(mount.hostPath, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
       if (errnoOf(error) !== 'EEXIST') throw error;

@@ -9,7 +9,9 @@ import { containerExtension } from './container-records.ts';
 import { containerSpec } from './container-spec.ts';
 import { Container, containerName, createdStatus, type ContainerRecord } from './container.ts';
 import { containerExtensionName, containerLabels } from './cri-labels.ts';
+import { makeDeclaredVolumes } from './declared-volumes.ts';
 import { newId } from './ids.ts';
+import { mountImageVolumes } from './image-volumes.ts';
 import { toJson } from './json.ts';
 import { sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
@@ -30,6 +32,7 @@ export type CreateParts = Pick<
   | 'runtimes'
   | 'containers'
   | 'containerNames'
+  | 'containerRecords'
   | 'pauses'
   | 'events'
 >;
@@ -70,7 +73,12 @@ async function create(
 ): Promise<void> {
   const image = findImage(parts, config);
   const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
-  const built = await containerSpec(parts, { id, sandbox, config, image, runtime });
+  const { snapshotter } = runtime;
+  const volumes = {
+    images: await mountImageVolumes(parts, { id, sandbox, config, snapshotter }, undo),
+    declared: await makeDeclaredVolumes(parts, { id, sandbox, config, image, snapshotter }, undo),
+  };
+  const built = await containerSpec(parts, { id, sandbox, config, image, runtime, volumes });
   const record: ContainerRecord = {
     version: 1,
     id,

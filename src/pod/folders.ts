@@ -47,7 +47,17 @@ export class Folders {
 
   /** A container's folder until the next reboot: its FIFOs and the log pump's journal. */
   containerState(id: string): string {
-    return path.join(this.state, 'containers', id);
+    return path.join(this.containerStates, id);
+  }
+
+  /** Where views of images are mounted for a container. */
+  imageViews(id: string): string {
+    return path.join(this.containerState(id), 'views');
+  }
+
+  /** All containers' folders until the next reboot. */
+  get containerStates(): string {
+    return path.join(this.state, 'containers');
   }
 
   /** The FIFOs of one exec in a container. */

@@ -2,6 +2,7 @@ import type { HostDevice } from '../spec/devices.ts';
 import type { MountInfo } from '../spec/mount-table.ts';
 import type { CgroupStats } from '../linux/cgroup-stats.ts';
 import type { InterfaceCounters } from '../linux/net-dev.ts';
+import type { SnapshotMount } from './ports.ts';
 import type { PinnedNamespaces } from './sandbox.ts';
 
 /** One id range of a user namespace: `size` ids from `hostId` outside are the ids from `containerId` inside. */
@@ -33,6 +34,15 @@ export interface KernelPort {
   mountShm(path: string, sizeBytes: number): Promise<void>;
   /** Lazily takes away everything mounted at and below `path`; idempotent. */
   unmountBelow(path: string): Promise<void>;
+  /**
+   * Mounts what a snapshotter gave at a folder, with owners as the user namespace at `userNamespace` sees them
+   * where one is named; then for reading only. Nothing stays mounted on failure.
+   */
+  mountLayers(mounts: readonly SnapshotMount[], folder: string, userNamespace?: string): Promise<void>;
+  /** Where `inside` is below `root`, links followed as a chroot follows them; undefined where nothing is. */
+  pathInRoot(root: string, inside: string): Promise<string | undefined>;
+  /** Copies what is in a folder, and its own owner and mode, into another, as it is; links are not followed. */
+  copyTree(from: string, to: string): Promise<void>;
   /** Removes a cgroup that no process is in, in every hierarchy; a missing or busy one is left alone. */
   removeCgroup(path: string): Promise<void>;
   /** The host's mount table. */

@@ -104,6 +104,12 @@ export interface SnapshotsPort {
     labels?: Readonly<Record<string, string>>,
     options?: CallOptions,
   ): Promise<SnapshotMount[]>;
+  view(
+    key: string,
+    parent: string,
+    labels?: Readonly<Record<string, string>>,
+    options?: CallOptions,
+  ): Promise<SnapshotMount[]>;
   mounts(key: string, options?: CallOptions): Promise<SnapshotMount[]>;
   usage(key: string, options?: CallOptions): Promise<{ readonly sizeBytes: bigint; readonly inodes: bigint }>;
   remove(key: string, options?: CallOptions): Promise<void>;

@@ -2,11 +2,13 @@ import { rm } from 'node:fs/promises';
 import { wrapError } from '../lib/errors.ts';
 import type { Container } from './container.ts';
 import { deleteTask } from './discard.ts';
+import { releaseViews } from './image-views.ts';
+import { imageVolumeNames } from './image-volumes.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
 import { stopContainer, type StopParts } from './stop-container.ts';
 
-export type RemoveParts = StopParts & Pick<Parts, 'folders' | 'containers' | 'containerNames'>;
+export type RemoveParts = StopParts & Pick<Parts, 'folders' | 'kernel' | 'containers' | 'containerNames'>;
 
 /**
  * Removes a container, killing it first where it runs (CRI RemoveContainer). The log file stays: it is the
@@ -36,6 +38,7 @@ async function deleteEverything(parts: RemoveParts, container: Container): Promi
   const { id } = container;
   await parts.logs.close(id);
   await deleteTask(containerd, id);
+  await releaseViews(parts, id, [container.record.snapshotter], imageVolumeNames(container.record.config));
   await missingIsFine(containerd.snapshots(container.record.snapshotter).remove(id));
   await missingIsFine(containerd.containers.delete(id));
   await Promise.all([

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { errnoOf, messageOf } from '../lib/errors.ts';
 import { pauseExtensionName } from './cri-labels.ts';
@@ -6,12 +6,13 @@ import { leaseLabel, sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
 import { discardPause } from './discard.ts';
+import { releaseViews, viewNames } from './image-views.ts';
 import type { StoredContainer } from './ports.ts';
 import { removeSandboxState } from './sandbox-files.ts';
 
 type SweepParts = Pick<
   Parts,
-  'log' | 'folders' | 'kernel' | 'containerd' | 'network' | 'sandboxes' | 'sandboxRecords' | 'containerRecords'
+  'log' | 'folders' | 'kernel' | 'containerd' | 'network' | 'runtimes' | 'sandboxes' | 'sandboxRecords' | 'containerRecords'
 >;
 
 /**
@@ -38,6 +39,8 @@ export async function sweep(
     missingIsFine(parts.containerd.leases.delete(sandboxLease(id))),
   );
   const unowned = (await parts.containerRecords.ids()).filter((id) => !containers.has(id));
+  const stray = (await idsIn(folders.containerStates)).filter((id) => !containers.has(id));
+  await each(parts, "container's views and FIFOs", stray, (id) => removeContainerState(parts, id));
   await each(parts, 'container folder', unowned, (id) => parts.containerRecords.remove(id));
 }
 
@@ -61,6 +64,13 @@ async function leasedSandboxes(parts: SweepParts): Promise<string[]> {
     const id = lease.labels[leaseLabel];
     return id !== undefined && lease.id === sandboxLease(id) ? [id] : [];
   });
+}
+
+/** Snapshotters are asked in turn, as nothing says which of them made the views. */
+async function removeContainerState(parts: SweepParts, id: string): Promise<void> {
+  const snapshotters = new Set(parts.runtimes.values().map((runtime) => runtime.snapshotter));
+  await releaseViews(parts, id, [...snapshotters], await viewNames(parts, id));
+  await rm(parts.folders.containerState(id), { recursive: true, force: true });
 }
 
 async function idsIn(folder: string): Promise<string[]> {

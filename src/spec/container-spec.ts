@@ -8,7 +8,7 @@ import { defaultMounts } from './default-mounts.ts';
 import { buildDevices, type HostDevice, type ResolvedDevice } from './devices.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { MountInfo } from './mount-table.ts';
-import { buildMounts, type ImageVolume, type MountSection, type ResolvedMount, type SandboxFiles } from './mounts.ts';
+import { buildMounts, type DeclaredVolume, type MountSection, type ResolvedMount, type SandboxFiles } from './mounts.ts';
 import { containerNamespaces, type SandboxNamespaces } from './namespaces.ts';
 import { ociVersion, type OciCapabilities, type OciProcess, type OciSpec } from './oci.ts';
 import { clampOomScoreAdj } from './oom.ts';
@@ -37,7 +37,7 @@ export interface ContainerSpecInput {
   readonly files: SandboxFiles;
   /** config.mounts in their order, each with its source. */
   readonly mounts: readonly ResolvedMount[];
-  readonly imageVolumes?: readonly ImageVolume[];
+  readonly declaredVolumes?: readonly DeclaredVolume[];
   /** The host's mount table, where `needsMountInfo` asks for it. */
   readonly mountInfo?: readonly MountInfo[];
   readonly devices?: readonly ResolvedDevice[];
@@ -151,7 +151,7 @@ function mountsOf(input: ContainerSpecInput, context: SecurityContext, hasCgroup
       host,
     }),
     files: input.files,
-    imageVolumes: input.imageVolumes ?? [],
+    declaredVolumes: input.declaredVolumes ?? [],
     mounts: input.mounts,
     readonlyRootfs: context?.readonlyRootfs ?? false,
     rroSupported: host.rroSupported,

@@ -11,6 +11,8 @@ import type { OciMount, OciPropagation } from './oci.ts';
 export interface ResolvedMount {
   readonly mount: Mount__Output;
   readonly source: string;
+  /** Whether the source is an image's, which is read-only and shows the ids of the Pod's user namespace already. */
+  readonly isImage?: boolean;
 }
 
 /** The sandbox's files that a container sees where no CRI mount of its own covers the path. */
@@ -22,8 +24,8 @@ export interface SandboxFiles {
   readonly shm?: string;
 }
 
-/** A directory of its own for a VOLUME of the image. */
-export interface ImageVolume {
+/** A directory of its own for a VOLUME that the image declares. */
+export interface DeclaredVolume {
   readonly containerPath: string;
   readonly source: string;
 }
@@ -31,7 +33,7 @@ export interface ImageVolume {
 export interface MountInput {
   readonly defaults: readonly OciMount[];
   readonly files: SandboxFiles;
-  readonly imageVolumes: readonly ImageVolume[];
+  readonly declaredVolumes: readonly DeclaredVolume[];
   readonly mounts: readonly ResolvedMount[];
   readonly readonlyRootfs: boolean;
   readonly rroSupported: boolean;
@@ -48,7 +50,7 @@ export interface MountSection {
 const allowedOptions: readonly string[] = ['noexec', 'nodev', 'nosuid'];
 
 /**
- * All mounts of a container: the defaults, then image volumes, sandbox files and CRI mounts by the depth of
+ * All mounts of a container: the defaults, then declared volumes, sandbox files and CRI mounts by the depth of
  * their path, so that none hides another. A path mounted twice is the CRI's before the image's, the image's
  * before a default, and of two CRI mounts the last. Errors: invalidArgument; kind unknown with the reason
  * RROUnsupported, by which the kubelet knows it.
@@ -56,7 +58,7 @@ const allowedOptions: readonly string[] = ['noexec', 'nodev', 'nosuid'];
 export function buildMounts(input: MountInput): MountSection {
   const byPath = new Map<string, OciMount>();
   const fromCri = input.mounts.map((mount) => criMount(mount, input));
-  for (const mount of [...imageVolumeMounts(input), ...sandboxFileMounts(input), ...fromCri]) {
+  for (const mount of [...declaredVolumeMounts(input), ...sandboxFileMounts(input), ...fromCri]) {
     byPath.delete(mount.destination);
     byPath.set(mount.destination, mount);
   }
@@ -71,12 +73,20 @@ export function needsMountInfo(mounts: readonly Mount__Output[]): boolean {
   return mounts.some(({ propagation }) => propagation !== 'PROPAGATION_PRIVATE');
 }
 
+/** Whether a mount is of an image instead of the host (CRI Mount.image). */
+export function isImageVolume(mount: Mount__Output): boolean {
+  return (mount.image?.image ?? '') !== '';
+}
+
 /** invalidArgument for what no host could mount: its options, and what recursive_read_only needs beside it. */
 export function checkMountOptions(mount: Mount__Output): void {
   const unknown = mount.mountOptions.find((option) => !allowedOptions.includes(option));
   if (unknown !== undefined) {
     const field = `mount_options of the mount at ${mount.containerPath}`;
     throw invalidField(field, unknown, `known are ${allowedOptions.join(', ')}`);
+  }
+  if (mount.imageSubPath !== '' && !isImageVolume(mount)) {
+    throw invalidField(`image_sub_path of the mount at ${mount.containerPath}`, mount.imageSubPath, 'it needs an image');
   }
   if (!mount.recursiveReadOnly) return;
   const field = `recursive_read_only of the mount at ${mount.containerPath}`;
@@ -95,12 +105,13 @@ function depth(destination: string): number {
   return destination === '/' ? 0 : destination.split('/').length;
 }
 
-function imageVolumeMounts(input: MountInput): OciMount[] {
-  return input.imageVolumes.map(({ containerPath, source }) => ({
+function declaredVolumeMounts(input: MountInput): OciMount[] {
+  return input.declaredVolumes.map(({ containerPath, source }) => ({
     destination: path.posix.resolve('/', containerPath),
     type: 'bind',
     source,
     options: ['rbind', 'rprivate', 'rw'],
+    ...idMapped(input.idMappings),
   }));
 }
 
@@ -125,8 +136,9 @@ function sandboxFileMounts(input: MountInput): OciMount[] {
   return [...mounts, { destination: '/dev/shm', type: 'bind', source: files.shm, options }];
 }
 
-function criMount({ mount, source }: ResolvedMount, input: MountInput): OciMount {
+function criMount({ mount, source, isImage = false }: ResolvedMount, input: MountInput): OciMount {
   checkMountOptions(mount);
+  const access = accessOf(mount, input.rroSupported);
   return {
     destination: path.posix.resolve('/', mount.containerPath),
     type: 'bind',
@@ -134,10 +146,10 @@ function criMount({ mount, source }: ResolvedMount, input: MountInput): OciMount
     options: [
       'rbind',
       propagationOf(mount, source, input.mountInfo),
-      accessOf(mount, input.rroSupported),
+      isImage && access === 'rw' ? 'ro' : access,
       ...mount.mountOptions,
     ],
-    ...idMapped({ uids: mount.uidMappings, gids: mount.gidMappings }),
+    ...(isImage ? {} : idMapped({ uids: mount.uidMappings, gids: mount.gidMappings })),
   };
 }
 

@@ -6,7 +6,7 @@ import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
 import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandboxConfig.ts';
 import { buildCapabilities } from './capabilities.ts';
 import { resolvConfText } from './dns.ts';
-import { checkMountOptions } from './mounts.ts';
+import { checkMountOptions, isImageVolume } from './mounts.ts';
 import { chooseSeccomp } from './seccomp.ts';
 import { stopSignalNumber } from './signals.ts';
 import { checkSysctls } from './sysctls.ts';
@@ -90,7 +90,7 @@ function checkContainerSecurity(config: ContainerConfig__Output, sandboxConfig: 
 
 function checkMount(mount: Mount__Output): void {
   requireAbsolute('config.mounts.container_path', mount.containerPath);
-  if ((mount.image?.image ?? '') === '') requireAbsolute('config.mounts.host_path', mount.hostPath);
+  if (!isImageVolume(mount)) requireAbsolute('config.mounts.host_path', mount.hostPath);
   else if (mount.hostPath !== '') {
     throw invalidField('config.mounts.host_path', mount.hostPath, 'an image volume has no host path');
   }

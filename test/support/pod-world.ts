@@ -62,6 +62,14 @@ export class FakeSurroundings {
       await this.faults.enter('kernel.unmountBelow', [folder], undefined);
       for (const file of this.mounted) if (file === folder || file.startsWith(`${folder}/`)) this.mounted.delete(file);
     },
+    mountLayers: async (mounts, folder) => {
+      await this.faults.enter('kernel.mountLayers', [mounts, folder], undefined);
+      this.mounted.add(folder);
+    },
+    pathInRoot: async (root, inside) => (inside.includes('missing') ? undefined : path.join(root, inside)),
+    copyTree: async (from, to) => {
+      await this.faults.enter('kernel.copyTree', [from, to], undefined);
+    },
     removeCgroup: async () => {},
     mountTable: async () => [],
     devicesAt: async () => [],

@@ -5,9 +5,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { isKind } from '../../../src/lib/errors.ts';
-import { readFileInRoot } from '../../../src/linux/inroot.ts';
+import { copyTree } from '../../../src/linux/copy-tree.ts';
+import { pathInRoot, readFileInRoot } from '../../../src/linux/inroot.ts';
+import { mountShifted } from '../../../src/linux/layers.ts';
 import { readKernelFacts } from '../../../src/linux/host-facts.ts';
 import { bindMount, isMountPoint, mountAll, mountShm, mountsBelow, umountBelow, unmount } from '../../../src/linux/mount.ts';
+import { unpinNamespaces } from '../../../src/linux/namespaces.ts';
+import { pinUserNamespaces } from '../../../src/linux/user-namespaces.ts';
 import { sdNotify } from '../../../src/linux/sd-notify.ts';
 
 describe('of the kernel,', () => {
@@ -25,6 +29,70 @@ describe('of the kernel,', () => {
     fs.mkdirSync(made, { recursive: true });
     return made;
   }
+
+  describe('layers', () => {
+    const ids = [{ hostId: 300_000, containerId: 0, size: 65_536 }];
+    let user = '';
+    beforeEach(async () => {
+      const pinned = { dir: folder('ns'), net: false, uts: false, ipc: false, hostname: '', sysctls: {} };
+      user = (await pinUserNamespaces({ ...pinned, uidMap: ids, gidMap: ids })).user ?? '';
+    });
+    afterEach(() => unpinNamespaces(path.join(top, 'ns')));
+
+    it("show a user namespace's ids, one layer as several, and leave no mount beside", async () => {
+      for (const name of ['upper', 'lower']) {
+        fs.writeFileSync(path.join(folder(name), name), '');
+        fs.chownSync(path.join(top, name, name), 1000, 2000);
+      }
+      const lowers = `lowerdir=${path.join(top, 'upper')}:${path.join(top, 'lower')}`;
+      mountShifted([{ type: 'bind', source: path.join(top, 'lower'), options: ['ro', 'rbind'] }], folder('one'), user);
+      mountShifted([{ type: 'overlay', source: 'overlay', options: [lowers] }], folder('both'), user);
+      for (const file of ['one/lower', 'both/upper', 'both/lower']) {
+        const { uid, gid } = fs.statSync(path.join(top, file));
+        assert.deepEqual([uid, gid], [301_000, 302_000], file);
+        assert.throws(() => fs.writeFileSync(path.join(top, file), 'x'), { code: /EROFS|EOVERFLOW/ }, file);
+      }
+      assert.deepEqual(await mountsBelow(top), [path.join(top, 'ns', 'user'), path.join(top, 'one'), path.join(top, 'both')]);
+      assert.deepEqual(fs.readdirSync(top).sort(), ['both', 'lower', 'ns', 'one', 'upper']);
+    });
+
+    it('leave nothing where one cannot be shown', async () => {
+      const options = [`lowerdir=${folder('upper')}:${path.join(top, 'missing')}`];
+      assert.throws(() => mountShifted([{ type: 'overlay', source: 'overlay', options }], folder('both'), user), /missing/);
+      assert.deepEqual(await mountsBelow(top), [path.join(top, 'ns', 'user')]);
+    });
+  });
+
+  it('paths in a foreign root are found without leaving it', async () => {
+    const root = folder('root');
+    fs.mkdirSync(path.join(root, 'a', 'b'), { recursive: true });
+    fs.symlinkSync('/a', path.join(root, 'absolute'));
+    fs.symlinkSync('../../../../../../../etc', path.join(root, 'out'));
+    assert.equal(await pathInRoot(root, 'absolute/b'), path.join(root, 'a', 'b'));
+    assert.equal(await pathInRoot(root, 'out'), undefined);
+    assert.equal(await pathInRoot(root, '../../../../etc'), undefined);
+    assert.equal(await pathInRoot(root, 'a/none'), undefined);
+    assert.equal(await pathInRoot(root, '/'), root);
+  });
+
+  it('a folder is copied with owners, modes, links and hard links, and no link is followed', async () => {
+    const from = folder('from');
+    const to = folder('to');
+    fs.writeFileSync(path.join(from, '-file'), 'x');
+    fs.linkSync(path.join(from, '-file'), path.join(from, 'again'));
+    fs.symlinkSync('/etc', path.join(from, 'link'));
+    fs.chownSync(path.join(from, '-file'), 5, 6);
+    fs.chmodSync(path.join(from, '-file'), 0o4711);
+    fs.chownSync(from, 7, 8);
+    fs.chmodSync(from, 0o1730);
+    await copyTree(from, to);
+    const [top7, file, again] = [fs.statSync(to), fs.statSync(path.join(to, '-file')), fs.statSync(path.join(to, 'again'))];
+    assert.deepEqual([top7.uid, top7.gid, top7.mode & 0o7777], [7, 8, 0o1730]);
+    assert.deepEqual([file.uid, file.gid, file.mode & 0o7777], [5, 6, 0o4711]);
+    assert.equal(again.ino, file.ino);
+    assert.equal(fs.readlinkSync(path.join(to, 'link')), '/etc');
+    await assert.rejects(copyTree(path.join(top, 'none'), to), { kind: 'internal' });
+  });
 
   describe('mounts', () => {
     it('of shared memory have their size, are for everybody and execute nothing', async () => {

@@ -8,7 +8,7 @@ import { criMount, failure, host, idRange, invalid, unknownEnum } from './fixtur
 const input: MountInput = {
   defaults: [],
   files: {},
-  imageVolumes: [],
+  declaredVolumes: [],
   mounts: [],
   readonlyRootfs: false,
   rroSupported: true,
@@ -77,9 +77,9 @@ describe('a container’s mounts', () => {
   });
 
   it('have a directory for each VOLUME of the image that no CRI mount covers', () => {
-    const imageVolumes = [{ containerPath: '/data', source: '/v/1' }, { containerPath: '/cache', source: '/v/2' }];
+    const declaredVolumes = [{ containerPath: '/data', source: '/v/1' }, { containerPath: '/cache', source: '/v/2' }];
     const mounts = [{ mount: criMount('/data'), source: '/host' }];
-    const built = buildMounts({ ...input, imageVolumes, mounts });
+    const built = buildMounts({ ...input, declaredVolumes, mounts });
     assert.deepEqual(built.mounts.map(({ source }) => source), ['/v/2', '/host']);
   });
 
