@@ -15,6 +15,8 @@ export interface CachedAttachment extends Attachment {
   readonly network: NetworkConf;
   /** What the ADD gave, as the last plugin wrote it; undefined when the ADD did not come to its end. */
   readonly result: JsonObject | undefined;
+  /** What the last plugin gave that ended before the ADD was cut off; undefined where the ADD came to its end. */
+  readonly partial?: JsonObject | undefined;
 }
 
 /** Whom an attachment belongs to: what its files are named by. */
@@ -24,6 +26,7 @@ export type AttachmentKey = Pick<CachedAttachment, 'containerId' | 'ifName' | 'n
 const separator = '@';
 const recordSuffix = '.json';
 const resultSuffix = '.result';
+const partialSuffix = '.partial';
 
 /**
  * The attachments of podwright's Pods, on disk under its root, since DEL has to free addresses after a restart and after a
@@ -41,12 +44,12 @@ export class AttachmentCache {
   }
 
   /** Writes down that an ADD begins. */
-  async begin(attachment: Omit<CachedAttachment, 'result'>): Promise<void> {
+  async begin(attachment: Omit<CachedAttachment, 'result' | 'partial'>): Promise<void> {
     const { containerId, ifName, args, capabilityArgs, netnsPath, network } = attachment;
     const record = { version: 1, containerId, ifName, netnsPath, args, capabilityArgs, network: fromNetworkConf(network) };
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-      await writeFileAtomic(this.#recordFile(attachment), JSON.stringify(record));
+      await writeFileAtomic(this.#file(attachment, recordSuffix), JSON.stringify(record));
     } catch (error) {
       throw wrapError(`write down the network attachment of "${containerId}"`, error);
     }
@@ -54,16 +57,22 @@ export class AttachmentCache {
 
   /** Adds what the ADD gave. */
   async complete(key: AttachmentKey, result: JsonObject): Promise<void> {
-    const file = this.#resultFile(key);
-    await writeFile(`${file}.tmp`, JSON.stringify(result), { mode: 0o600 });
-    await rename(`${file}.tmp`, file);
+    await writeResult(this.#file(key, resultSuffix), result);
+    await rm(this.#file(key, partialSuffix), { force: true });
+  }
+
+  /**
+   * Adds what the ADD gave up to now. Were podwright killed in the midst of it, some plugins could not delete without:
+   * firewall knows its rules by the addresses only.
+   */
+  async progress(key: AttachmentKey, partial: JsonObject): Promise<void> {
+    await writeResult(this.#file(key, partialSuffix), partial);
   }
 
   /** Forgets an attachment. */
   async remove(key: AttachmentKey): Promise<void> {
     // The record goes last: while it is there, the DEL is tried again.
-    await rm(this.#resultFile(key), { force: true });
-    await rm(this.#recordFile(key), { force: true });
+    for (const suffix of [resultSuffix, partialSuffix, recordSuffix]) await rm(this.#file(key, suffix), { force: true });
   }
 
   /** The attachments of one sandbox. */
@@ -96,8 +105,10 @@ export class AttachmentCache {
     const file = path.join(this.#folder, name);
     try {
       const record = toRecord(parseJsonObject(await readFile(file, 'utf8'), 'it'));
-      if (this.#recordFile(record) !== file) throw new CodedError('dataLoss', 'it belongs to another attachment than its name says');
-      return { ...record, result: await this.#readResult(record) };
+      if (this.#file(record, recordSuffix) !== file) throw new CodedError('dataLoss', 'it belongs to another attachment than its name says');
+      const result = await this.#readResult(this.#file(record, resultSuffix));
+      const partial = result === undefined ? await this.#readResult(this.#file(record, partialSuffix)) : undefined;
+      return { ...record, result, ...(partial && { partial }) };
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       if (errnoOf(error) !== undefined) throw error;
@@ -107,8 +118,7 @@ export class AttachmentCache {
     }
   }
 
-  async #readResult(key: AttachmentKey): Promise<JsonObject | undefined> {
-    const file = this.#resultFile(key);
+  async #readResult(file: string): Promise<JsonObject | undefined> {
     try {
       return parseJsonObject(await readFile(file, 'utf8'), file);
     } catch (error) {
@@ -118,20 +128,18 @@ export class AttachmentCache {
     }
   }
 
-  #recordFile(key: AttachmentKey): string {
-    return path.join(this.#folder, `${this.#name(key)}${recordSuffix}`);
-  }
-
-  #resultFile(key: AttachmentKey): string {
-    return path.join(this.#folder, `${this.#name(key)}${resultSuffix}`);
-  }
-
-  #name(key: AttachmentKey): string {
-    return [key.containerId, key.network.name, key.ifName].join(separator);
+  #file(key: AttachmentKey, suffix: string): string {
+    return path.join(this.#folder, `${[key.containerId, key.network.name, key.ifName].join(separator)}${suffix}`);
   }
 }
 
-function toRecord(json: JsonObject): Omit<CachedAttachment, 'result'> {
+/** Writes a file whole or not at all, as far as a crash of podwright goes. */
+async function writeResult(file: string, result: JsonObject): Promise<void> {
+  await writeFile(`${file}.tmp`, JSON.stringify(result), { mode: 0o600 });
+  await rename(`${file}.tmp`, file);
+}
+
+function toRecord(json: JsonObject): Omit<CachedAttachment, 'result' | 'partial'> {
   const { network, capabilityArgs, args } = json;
   return {
     containerId: optionalString(json, 'containerId'),

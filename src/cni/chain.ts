@@ -24,9 +24,15 @@ const undoTimeoutMs = 20_000;
 
 /**
  * ADD: one plugin after the other, each with the result of the one before. What each may have done is pushed on
- * `undo` before it starts. All programs are looked up first, so a missing one leaves nothing to undo.
+ * `undo` before it starts, and `onProgress` is told what there is to delete it with. All programs are looked up first, so a missing one leaves nothing to undo.
  */
-export async function addChain(plugins: Plugins, call: ChainCall, undo: Undo, signal?: AbortSignal): Promise<CniResult> {
+export async function addChain(
+  plugins: Plugins,
+  call: ChainCall,
+  undo: Undo,
+  options: { readonly signal?: AbortSignal | undefined; readonly onProgress: (result: JsonObject) => Promise<void> },
+): Promise<CniResult> {
+  const { signal, onProgress } = options;
   const { network } = call;
   const found = await Promise.all(network.plugins.map(async (plugin) => ({ plugin, file: await plugins.find(plugin.type) })));
   let result: CniResult | undefined;
@@ -34,7 +40,11 @@ export async function addChain(plugins: Plugins, call: ChainCall, undo: Undo, si
     undo.push(`take back what cni plugin "${plugin.type}" did for "${call.containerId}"`, async () => {
       await runPlugin(plugins, 'DEL', plugin, file, call, prevResultOnDel(network, result?.raw), { timeoutMs: undoTimeoutMs });
     });
-    const printed = await runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, { signal });
+    // Written beside the next plugin's start, which takes longer.
+    const [printed] = await Promise.all([
+      runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, { signal }),
+      result && onProgress(result.raw),
+    ]);
     result = readResult(printed, plugin, call);
   }
   if (result === undefined) throw new CodedError('failedPrecondition', `network "${network.name}" has no plugins`);

@@ -10,6 +10,7 @@ import type { ChainCall } from './chain.ts';
 import { addChain, checkChain, delChain, liveNetns } from './chain.ts';
 import type { NetworkConf } from './conf.ts';
 import { Gate } from './gate.ts';
+import type { JsonObject } from './json.ts';
 import type { Plugins } from './plugin.ts';
 import type { IpPreference, PodIps } from './pod-ips.ts';
 import { selectPodIps } from './pod-ips.ts';
@@ -94,7 +95,8 @@ export class CniNetwork {
     const begun = this.#cache.begin(call);
     begun.catch(() => {});
     try {
-      const result = await addChain(this.#plugins, call, undo, signal);
+      const onProgress = (partial: JsonObject): Promise<void> => begun.then(() => this.#cache.progress(call, partial));
+      const result = await addChain(this.#plugins, call, undo, { signal, onProgress });
       const ips = selectPodIps(result, call.ifName, this.#ipPreference);
       await begun;
       await this.#cache.complete(call, result.raw);
@@ -127,7 +129,7 @@ export class CniNetwork {
   }
 
   async #delCached(attachment: CachedAttachment, signal: AbortSignal | undefined): Promise<void> {
-    await delChain(this.#plugins, attachment, attachment.result, this.#log, signal);
+    await delChain(this.#plugins, attachment, attachment.result ?? attachment.partial, this.#log, signal);
     await this.#cache.remove(attachment);
   }
 

@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import net from 'node:net';
+import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { abortError, throwIfAborted } from '../lib/abort.ts';
 import * as libc from '../linux/libc.ts';
@@ -30,24 +29,27 @@ const maxStderrBytes = 16 << 10;
 const drainMs = 1000;
 /** How long to wait for a killed program to be gone: one stuck in the kernel never goes. */
 const killMs = 5000;
+/** Between the first looks for the end after the output has ended, and at most, ms. */
+const firstLookMs = 1;
+const slowestLookMs = 100;
 
 /**
  * Runs a program with `stdin` and collects what it prints, which is bounded. It leads a process group of its own, so
  * that killing it takes along what it started (host-local, iptables). When `signal` aborts it is killed and
- * abortError thrown; what `spawn` throws (ENOENT, EACCES, ETXTBSY) comes through as it is.
+ * abortError thrown; what starting it throws (ENOENT, EACCES, ETXTBSY) comes through as it is.
  */
 export async function runProgram(file: string, input: ProgramInput): Promise<ProgramEnd> {
   throwIfAborted(input.signal, input.what);
   const pipes = openPipes();
   try {
-    const child = startGroup(file, input, pipes);
+    const pid = startGroup(file, input, pipes);
     let tooMuch = false;
     const stdout = collect(pipes.stdout, maxStdoutBytes, () => {
       tooMuch = true;
-      killGroup(child);
+      killGroup(pid);
     });
     const stderr = collect(pipes.stderr, maxStderrBytes, () => {});
-    const exit = await exitOf(child, input);
+    const exit = await exitOf(pid, input, stdout.ended);
     await within(drainMs, Promise.all([stdout.ended, stderr.ended]));
     return { ...exit, stdout: stdout.text(), stderr: stderr.text(), tooMuch };
   } finally {
@@ -93,12 +95,13 @@ function toPipes(input: Pipe, stdout: Pipe, stderr: Pipe): Pipes {
   };
 }
 
-function startGroup(file: string, input: ProgramInput, pipes: Pipes): ChildProcess {
+/** Starts the program; answers its process id. */
+function startGroup(file: string, input: ProgramInput, pipes: Pipes): number {
   try {
     // A program may end without having read all of its input; what it says then is what counts.
     pipes.stdin.on('error', () => {});
     pipes.stdin.end(input.stdin);
-    return spawn(file, [], { env: input.env, detached: true, stdio: [...pipes.far] });
+    return libc.spawnSession(file, [file], input.env, pipes.far);
   } finally {
     for (const fd of pipes.far) libc.close(fd);
   }
@@ -109,20 +112,19 @@ interface Exit {
   readonly signal: string | null;
 }
 
-async function exitOf(child: ChildProcess, input: ProgramInput): Promise<Exit> {
-  const exited = new Promise<Exit>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (exitCode, signal) => resolve({ exitCode, signal }));
-  });
+/** Waits for the program's end; kills it when the signal aborts. */
+async function exitOf(pid: number, input: ProgramInput, outputEnded: Promise<void>): Promise<Exit> {
+  const exited = reap(pid, outputEnded);
   let onAbort = (): void => {};
   const aborted = new Promise<'aborted'>((resolve) => {
     onAbort = () => resolve('aborted');
     input.signal.addEventListener('abort', onAbort, { once: true });
+    if (input.signal.aborted) onAbort();
   });
   try {
     const outcome = await Promise.race([exited, aborted]);
     if (outcome !== 'aborted') return outcome;
-    killGroup(child);
+    killGroup(pid);
     await within(killMs, exited);
     throw abortError(input.signal, input.what);
   } finally {
@@ -130,10 +132,35 @@ async function exitOf(child: ChildProcess, input: ProgramInput): Promise<Exit> {
   }
 }
 
-function killGroup(child: ChildProcess): void {
-  if (child.pid === undefined) return;
+/**
+ * Looks for the end of a program until it has come. A program's output ends a moment before it does, and from then
+ * on the looks are close together; before, only now and then, for one whose output a helper of its keeps open.
+ */
+async function reap(pid: number, outputEnded: Promise<void>): Promise<Exit> {
+  let ended = false;
+  void outputEnded.then(() => {
+    ended = true;
+  });
+  for (let pauseMs = firstLookMs; ; pauseMs = Math.min(pauseMs * 2, slowestLookMs)) {
+    const exit = libc.waitNow(pid);
+    if (exit !== undefined) return { exitCode: exit.exitCode, signal: signalName(exit.signal) };
+    const wasEnded = ended;
+    await (wasEnded ? within(pauseMs, never) : within(slowestLookMs, outputEnded));
+    if (ended && !wasEnded) pauseMs = firstLookMs / 2;
+  }
+}
+
+const never = new Promise<void>(() => {});
+
+function signalName(number: number | null): string | null {
+  if (number === null) return null;
+  const known = Object.entries(constants.signals).find(([, value]) => value === number);
+  return known?.[0] ?? `signal ${number}`;
+}
+
+function killGroup(pid: number): void {
   try {
-    process.kill(-child.pid, 'SIGKILL');
+    process.kill(-pid, 'SIGKILL');
   } catch {
     // It is gone already.
   }

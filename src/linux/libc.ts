@@ -68,6 +68,12 @@ const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const POSIX_SPAWN_SETSIGDEF = 0x04;
+const POSIX_SPAWN_SETSIGMASK = 0x08;
+const POSIX_SPAWN_SETSID = 0x80;
+/** Room for libc's opaque structs (glibc: 80, 336 and 128 bytes), with some to spare for another libc's. */
+const OPAQUE_BYTES = 512;
+const WNOHANG = 1;
 const MSG_DONTWAIT_NOSIGNAL = 0x4040;
 
 /** The most descriptors that one message carries (SCM_MAX_FD). */
@@ -124,6 +130,44 @@ const c = {
     fd: number,
     message: MessageHeader,
     flags: number,
+  ) => number,
+  posixSpawn: libc.func(
+    'int posix_spawn(_Out_ int *pid, const char *path, void *actions, void *attributes, const char **argv, const char **envp)',
+  ) as (
+    pid: [number],
+    path: string,
+    actions: Uint8Array,
+    attributes: Uint8Array,
+    argv: readonly (string | null)[],
+    envp: readonly (string | null)[],
+  ) => number,
+  spawnActionsInit: libc.func('int posix_spawn_file_actions_init(void *actions)') as (actions: Uint8Array) => number,
+  spawnActionsDup2: libc.func('int posix_spawn_file_actions_adddup2(void *actions, int from, int to)') as (
+    actions: Uint8Array,
+    from: number,
+    to: number,
+  ) => number,
+  spawnActionsDestroy: libc.func('int posix_spawn_file_actions_destroy(void *actions)') as (a: Uint8Array) => number,
+  spawnAttributesInit: libc.func('int posix_spawnattr_init(void *attributes)') as (attributes: Uint8Array) => number,
+  spawnAttributesFlags: libc.func('int posix_spawnattr_setflags(void *attributes, short flags)') as (
+    attributes: Uint8Array,
+    flags: number,
+  ) => number,
+  spawnAttributesDefaults: libc.func('int posix_spawnattr_setsigdefault(void *attributes, const void *signals)') as (
+    attributes: Uint8Array,
+    signals: Uint8Array,
+  ) => number,
+  spawnAttributesMask: libc.func('int posix_spawnattr_setsigmask(void *attributes, const void *signals)') as (
+    attributes: Uint8Array,
+    signals: Uint8Array,
+  ) => number,
+  spawnAttributesDestroy: libc.func('int posix_spawnattr_destroy(void *attributes)') as (a: Uint8Array) => number,
+  sigfillset: libc.func('int sigfillset(void *signals)') as (signals: Uint8Array) => number,
+  sigemptyset: libc.func('int sigemptyset(void *signals)') as (signals: Uint8Array) => number,
+  waitpid: libc.func('int waitpid(int pid, _Out_ int *status, int options)') as (
+    pid: number,
+    status: [number],
+    options: number,
   ) => number,
   ioctl: libc.func('int ioctl(int fd, unsigned long request, void *argument)') as (
     fd: number,
@@ -404,4 +448,51 @@ export function openat2(dirfd: number, path: string, flags: number, resolve: num
   how.writeBigUInt64LE(BigInt(flags | O_CLOEXEC), 0);
   how.writeBigUInt64LE(BigInt(resolve), 16);
   return check('openat2', retry(() => c.openat2(NR_OPENAT2, dirfd, path, how, how.length)), path);
+}
+
+/**
+ * Starts a program as leader of a session of its own, with `fds` as its standard streams and every signal at its
+ * default. Unlike fork, which Node's spawn is built on, this copies no page tables: it takes 0.3 ms of the calling
+ * thread however much memory the process has, where spawn takes 1 ms at 50 MB and 6 ms at 600 MB (2026-11).
+ * Nobody else waits for the process: `waitNow` has to be called until it tells of its end.
+ */
+export function spawnSession(
+  file: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  fds: readonly [number, number, number],
+): number {
+  const [actions, attributes, signals] = [opaque(), opaque(), opaque()];
+  check('posix_spawn_file_actions_init', -c.spawnActionsInit(actions));
+  check('posix_spawnattr_init', -c.spawnAttributesInit(attributes));
+  try {
+    fds.forEach((fd, to) => c.spawnActionsDup2(actions, fd, to));
+    c.spawnAttributesFlags(attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+    c.sigfillset(signals);
+    c.spawnAttributesDefaults(attributes, signals);
+    c.sigemptyset(signals);
+    c.spawnAttributesMask(attributes, signals);
+    const variables = Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [`${name}=${value}`]));
+    const cut = [file, ...argv, ...variables].find((text) => text.includes('\0'));
+    if (cut !== undefined) throw new TypeError(`start ${file}: ${JSON.stringify(cut)} has a null byte, which ends a string in C`);
+    const pid: [number] = [0];
+    const errno = c.posixSpawn(pid, file, actions, attributes, [...argv, null], [...variables, null]);
+    if (errno !== 0) throw new SyscallError('posix_spawn', errno, file);
+    return pid[0];
+  } finally {
+    c.spawnActionsDestroy(actions);
+    c.spawnAttributesDestroy(attributes);
+  }
+}
+
+/** How a process of `spawnSession` ended; undefined while it runs. Asked once more after that it throws ECHILD. */
+export function waitNow(pid: number): { readonly exitCode: number | null; readonly signal: number | null } | undefined {
+  const status: [number] = [0];
+  if (check('waitpid', retry(() => c.waitpid(pid, status, WNOHANG))) === 0) return undefined;
+  const signal = status[0] & 0x7f;
+  return signal === 0 ? { exitCode: (status[0] >> 8) & 0xff, signal: null } : { exitCode: null, signal };
+}
+
+function opaque(): Uint8Array {
+  return new Uint8Array(OPAQUE_BYTES);
 }
