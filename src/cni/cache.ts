@@ -58,7 +58,6 @@ export class AttachmentCache {
   /** Adds what the ADD gave. */
   async complete(key: AttachmentKey, result: JsonObject): Promise<void> {
     await writeResult(this.#file(key, resultSuffix), result);
-    await rm(this.#file(key, partialSuffix), { force: true });
   }
 
   /**

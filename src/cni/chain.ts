@@ -41,10 +41,10 @@ export async function addChain(
       await runPlugin(plugins, 'DEL', plugin, file, call, prevResultOnDel(network, result?.raw), { timeoutMs: undoTimeoutMs });
     });
     // Written beside the next plugin's start, which takes longer.
-    const [printed] = await Promise.all([
-      runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, { signal }),
-      result && onProgress(result.raw),
-    ]);
+    const told = result && onProgress(result.raw);
+    told?.catch(() => {});
+    const printed = await runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, { signal });
+    await told;
     result = readResult(printed, plugin, call);
   }
   if (result === undefined) throw new CodedError('failedPrecondition', `network "${network.name}" has no plugins`);

@@ -10,7 +10,12 @@ import type { Sandbox } from './sandbox.ts';
 export function cgroupParentOf(sandbox: Sandbox, runtime: Runtime, namespace: string): string {
   const asked = sandbox.config.linux?.cgroupParent ?? '';
   if (asked !== '') return asked;
-  return runtime.systemdCgroup ? 'system.slice' : `/${namespace}/${sandbox.id}`;
+  return runtime.systemdCgroup ? 'system.slice' : ownCgroup(namespace, sandbox.id);
+}
+
+/** The cgroup that a Pod gets where nobody names one and cgroups are not systemd's. */
+export function ownCgroup(namespace: string, sandboxId: string): string {
+  return `/${namespace}/${sandboxId}`;
 }
 
 /** Removes the Pod's cgroup where it is podwright's: one that the kubelet asked for is the kubelet's to remove. */

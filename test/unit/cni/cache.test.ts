@@ -39,6 +39,16 @@ describe('the cache of attachments', () => {
     assert.deepEqual(await cache.of('a'), [{ ...attachment('a'), result: undefined }]);
   });
 
+  it('holds what such an ADD gave until it was cut off', async () => {
+    await cache.begin(attachment('a'));
+    await cache.progress(attachment('a'), { ips: ['of the first'] });
+    assert.deepEqual(await cache.of('a'), [{ ...attachment('a'), result: undefined, partial: { ips: ['of the first'] } }]);
+    await cache.complete(attachment('a'), { ips: ['of all'] });
+    assert.deepEqual(await cache.of('a'), [{ ...attachment('a'), result: { ips: ['of all'] } }]);
+    await cache.remove(attachment('a'));
+    assert.deepEqual(await readdir(path.join(folder, 'cni')), []);
+  });
+
   it('keeps sandboxes apart whose ids begin alike', async () => {
     await cache.begin(attachment('a'));
     await cache.begin(attachment('ab'));
