@@ -1,6 +1,7 @@
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/LinuxContainerResources.ts';
 import type { OciProcess } from '../spec/oci.ts';
+import type { SnapshotMount } from './ports.ts';
 import { deferred, type Deferred } from '../lib/deferred.ts';
 
 /**
@@ -71,9 +72,11 @@ export class Container {
   stopSignalled = false;
   /** Set while StartContainer is at work, so that an exit then is not lost. */
   starting = false;
-  /** The clean-up of the ended task; RemoveContainer waits for it. */
-  cleanup: Promise<void> = Promise.resolve();
+  /** The clean-up of the ended task, and whether it is known to be gone; RemoveContainer waits for it. */
+  cleanup: Promise<boolean> = Promise.resolve(false);
   listBytes: Buffer | undefined;
+  /** Its root file system's mounts, from its creation to its start; asked for again after a restart. */
+  rootfs: readonly SnapshotMount[] | undefined;
   /** The process of its OCI spec, from which an exec's is made; read from containerd when first needed. */
   process: OciProcess | undefined;
 

@@ -119,6 +119,7 @@ async function create(
     mkdir(parts.folders.containerState(id), { recursive: true, mode: 0o700 }),
   ]);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  if (outcomes[0].status === 'fulfilled') container.rootfs = outcomes[0].value;
   parts.containers.add(container);
   const atNs = BigInt(record.createdAtNs);
   parts.events.emit({ type: 'CONTAINER_CREATED_EVENT', id, sandboxId: sandbox.id, atNs });

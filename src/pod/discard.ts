@@ -3,21 +3,29 @@ import { missingIsFine } from './missing.ts';
 import type { ContainerdPort } from './ports.ts';
 
 const SIGKILL = 9;
+/** How long a killed task may take to end, ms. */
+const endMs = 10_000;
 
-/** Kills a task with all its processes; one that is not there or has ended is fine. */
-export async function killTask(containerd: ContainerdPort, id: string): Promise<void> {
+/** Kills a task with all its processes and waits for its end; one that is not there or has ended is fine. */
+export async function killAndWait(containerd: ContainerdPort, id: string): Promise<void> {
   try {
     await containerd.tasks.kill(id, { signal: SIGKILL, all: true });
+    await containerd.tasks.wait(id, undefined, { timeoutMs: endMs });
   } catch (error) {
     if (!isKind(error, 'notFound', 'failedPrecondition')) throw wrapError(`kill container "${id}"`, error);
   }
 }
 
 /** Removes a pause container's task, record, snapshot and store entry, whichever of them there are. */
-export async function discardPause(containerd: ContainerdPort, id: string, snapshotter: string): Promise<void> {
+export async function discardPause(
+  containerd: ContainerdPort,
+  id: string,
+  snapshotter: string,
+  task: 'ended' | 'unknown' = 'unknown',
+): Promise<void> {
   // First, or a container started now would be sent to a shim that is about to be forgotten.
   await missingIsFine(containerd.sandboxes.delete(id));
-  await discardTask(containerd, id);
+  await (task === 'ended' ? deleteTask(containerd, id) : discardTask(containerd, id));
   await missingIsFine(containerd.containers.delete(id));
   await missingIsFine(containerd.snapshots(snapshotter).remove(id));
 }
@@ -40,10 +48,7 @@ export async function discardTask(containerd: ContainerdPort, id: string): Promi
   const { tasks } = containerd;
   try {
     const task = await tasks.get(id);
-    if (task.status !== 'stopped') {
-      await killTask(containerd, id);
-      await tasks.wait(id, undefined, { timeoutMs: 10_000 });
-    }
+    if (task.status !== 'stopped') await killAndWait(containerd, id);
     await deleteTask(containerd, id);
   } catch (error) {
     if (!isKind(error, 'notFound')) throw wrapError(`delete the task of container "${id}"`, error);

@@ -93,7 +93,7 @@ export async function recordExit(parts: ExitParts, container: Container, exit: T
   const status = endedStatus(container.status, ended);
   try {
     await writeStatus(parts, container, status);
-    container.cleanup = deleteEndedTask(parts, container);
+    container.cleanup = deleteEndedTask(parts, container.id);
   } catch (error) {
     // A full disk must not keep containers from ending. Their tasks stay, which tell it again after a restart.
     parts.log.error({ containerId: id, error: messageOf(error) }, 'the end of a container could not be written down');
@@ -145,10 +145,12 @@ async function drain(parts: ExitParts, container: Container): Promise<void> {
 }
 
 /** Deletes the ended task; what fails here is tried again by RemoveContainer. */
-async function deleteEndedTask(parts: ExitParts, container: Container): Promise<void> {
+export async function deleteEndedTask(parts: Pick<Parts, 'log' | 'containerd'>, id: string): Promise<boolean> {
   try {
-    await deleteTask(parts.containerd, container.id);
+    await deleteTask(parts.containerd, id);
+    return true;
   } catch (error) {
-    parts.log.warn({ containerId: container.id, error: messageOf(error) }, 'could not delete the ended task yet');
+    parts.log.warn({ containerId: id, error: messageOf(error) }, 'could not delete the ended task yet');
+    return false;
   }
 }

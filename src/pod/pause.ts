@@ -1,7 +1,7 @@
 import { isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { buildPauseSpec } from '../spec/pause-spec.ts';
 import { seccompFile } from '../spec/seccomp.ts';
-import { discardPause, killTask } from './discard.ts';
+import { discardPause, killAndWait } from './discard.ts';
 import { idMapLabels, readProfile } from './container-spec.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
 import { cgroupsPathOf } from './cgroups.ts';
@@ -84,11 +84,12 @@ export class PauseKeeper {
    */
   async end(sandbox: Sandbox): Promise<void> {
     const pause = this.#pauses.get(sandbox.id);
+    const runs = (pause?.pid ?? 0) !== 0;
     pause?.stop.abort();
-    if (pause !== undefined) await killTask(this.#parts.containerd, sandbox.id);
     await pause?.tended;
     this.#pauses.delete(sandbox.id);
-    await this.#remove(sandbox);
+    if (runs) await killAndWait(this.#parts.containerd, sandbox.id);
+    await this.#remove(sandbox, runs ? 'ended' : 'unknown');
   }
 
   /** Stops watching all of them and leaves them running: the daemon ends, the Pods do not. */
@@ -210,9 +211,9 @@ export class PauseKeeper {
     });
   }
 
-  #remove(sandbox: Sandbox): Promise<void> {
+  #remove(sandbox: Sandbox, task: 'ended' | 'unknown' = 'unknown'): Promise<void> {
     const { snapshotter } = this.#parts.runtimes.get(sandbox.record.runtimeHandler);
-    return discardPause(this.#parts.containerd, sandbox.id, snapshotter);
+    return discardPause(this.#parts.containerd, sandbox.id, snapshotter, task);
   }
 }
 

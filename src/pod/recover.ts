@@ -1,11 +1,11 @@
 import { messageOf } from '../lib/errors.ts';
-import { deleteTask, discardTask } from './discard.ts';
+import { discardTask } from './discard.ts';
 import { readContainerExtension } from './container-records.ts';
 import { endedStatus, writeStatus } from './container-status.ts';
 import { openOutput } from './container-output.ts';
 import { Container, createdStatus, type ContainerStatus } from './container.ts';
 import { kindLabel } from './cri-labels.ts';
-import { recordExit } from './exits.ts';
+import { deleteEndedTask, recordExit } from './exits.ts';
 import type { Parts } from './parts.ts';
 import type { StoredContainer, TaskProcess } from './ports.ts';
 import { recoverSandbox } from './recover-sandbox.ts';
@@ -116,12 +116,4 @@ async function abandonStart(parts: Parts, container: Container): Promise<void> {
     }),
     startedAtNs: nowNs.toString(),
   });
-}
-
-async function deleteEndedTask(parts: Parts, id: string): Promise<void> {
-  try {
-    await deleteTask(parts.containerd, id);
-  } catch (error) {
-    parts.log.warn({ containerId: id, error: messageOf(error) }, 'could not delete the ended task yet');
-  }
 }

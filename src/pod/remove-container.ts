@@ -20,8 +20,7 @@ export async function removeContainer(parts: RemoveParts, container: Container):
     if (!parts.containers.has(container.id)) return;
     const { id, sandboxId } = container;
     try {
-      await container.cleanup;
-      await deleteEverything(parts, container);
+      await deleteEverything(parts, container, await container.cleanup);
     } catch (error) {
       throw wrapError(`remove container "${id}"`, error);
     }
@@ -32,15 +31,20 @@ export async function removeContainer(parts: RemoveParts, container: Container):
   });
 }
 
-/** The record goes last but for the folders: as long as it is there, recovery finds what is still owed. */
-async function deleteEverything(parts: RemoveParts, container: Container): Promise<void> {
+/**
+ * The record goes late: as long as it is there, recovery finds what is still owed. A snapshot that outlives it in a
+ * crash goes with the sandbox's lease.
+ */
+async function deleteEverything(parts: RemoveParts, container: Container, taskIsGone: boolean): Promise<void> {
   const { containerd } = parts;
   const { id } = container;
   await parts.logs.close(id);
-  await deleteTask(containerd, id);
+  if (!taskIsGone) await deleteTask(containerd, id);
   await releaseViews(parts, id, [container.record.snapshotter], imageVolumeNames(container.record.config));
-  await missingIsFine(containerd.snapshots(container.record.snapshotter).remove(id));
-  await missingIsFine(containerd.containers.delete(id));
+  await Promise.all([
+    missingIsFine(containerd.snapshots(container.record.snapshotter).remove(id)),
+    missingIsFine(containerd.containers.delete(id)),
+  ]);
   await Promise.all([
     parts.containerRecords.remove(id),
     rm(parts.folders.containerState(id), { recursive: true, force: true }),

@@ -52,7 +52,8 @@ async function start(parts: StartParts, sandbox: Sandbox, container: Container):
   const { id, record } = container;
   const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
   const streams = await makeOutput(parts, container);
-  const rootfs = await containerd.snapshots(record.snapshotter).mounts(id);
+  const rootfs = container.rootfs ?? (await containerd.snapshots(record.snapshotter).mounts(id));
+  container.rootfs = undefined;
   const { pid } = await containerd.tasks.create(
     {
       containerId: id,
