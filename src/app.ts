@@ -90,7 +90,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
     containerRecords: new RecordFiles<ContainerStatusRecord>(folders.containers, 'status.json', log),
     sandboxLocks: new KeyedLock(),
     containerLocks: new KeyedLock(),
-    events: new PodEvents(),
+    events: new PodEvents({ log, sandboxes, containers }),
   };
   const onPauseLost = (id: string): void => {
     const sandbox = sandboxes.find(id);

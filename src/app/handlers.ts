@@ -11,6 +11,7 @@ import { containerStats } from '../cri/runtime/container-stats.ts';
 import { containerStatus } from '../cri/runtime/container-status.ts';
 import { createContainer } from '../cri/runtime/create-container.ts';
 import { execSync } from '../cri/runtime/exec-sync.ts';
+import { getContainerEvents } from '../cri/runtime/get-container-events.ts';
 import { listContainerStats } from '../cri/runtime/list-container-stats.ts';
 import { listContainers } from '../cri/runtime/list-containers.ts';
 import { listPodSandboxStats } from '../cri/runtime/list-pod-sandbox-stats.ts';
@@ -58,7 +59,7 @@ export function buildHandlers(of: {
       runtimeReady: () => runtimeReadiness(containerd),
       networkReady: () => network.ready(),
       featuresOf: (handler) => features.get(handler) ?? { recursiveReadOnlyMounts: false, userNamespaces: false },
-      info: () => runtimeInfo(of.config, containerd),
+      info: () => runtimeInfo(of.config, containerd, parts.events),
     }),
     RuntimeConfig: runtimeConfig(parts.runtimes),
     UpdateRuntimeConfig: updateRuntimeConfig(parts),
@@ -81,6 +82,7 @@ export function buildHandlers(of: {
     ListContainerStats: listContainerStats(statsDeps),
     PodSandboxStats: podSandboxStats(statsDeps),
     ListPodSandboxStats: listPodSandboxStats(statsDeps),
+    GetContainerEvents: getContainerEvents(parts),
     ListImages: listImages(imageDeps),
     StreamImages: streamImages(imageDeps),
     ImageStatus: imageStatus(imageDeps),

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import type { Containerd } from '../containerd/client.ts';
 import type { Readiness } from '../cri/runtime/status.ts';
 import { messageOf } from '../lib/errors.ts';
+import type { PodEvents } from '../pod/events.ts';
 
 /** podwright's version as package.json has it, from src/app as from dist/app. */
 export function podwrightVersion(): string {
@@ -19,13 +20,17 @@ export function runtimeReadiness(containerd: Containerd): Readiness {
     : { ready: false, reason: 'ContainerdNotReachable', message: `containerd cannot be reached: ${reason}` };
 }
 
-/** What `crictl info` shows: the configuration, which holds no secrets, and which containerd this stands on. */
-export async function runtimeInfo(config: Config, containerd: Containerd): Promise<Record<string, string>> {
+/**
+ * What `crictl info` shows: the configuration, which holds no secrets, which containerd this stands on, and how
+ * many read events or missed some.
+ */
+export async function runtimeInfo(config: Config, containerd: Containerd, events: PodEvents): Promise<Record<string, string>> {
   const stateDir = config.state;
   return {
     config: JSON.stringify({ ...config, stateDir }),
     podwright: JSON.stringify({ version: podwrightVersion(), node: process.version, pid: process.pid }),
     containerd: JSON.stringify(await containerdInfo(containerd)),
+    events: JSON.stringify(events.counts),
   };
 }
 

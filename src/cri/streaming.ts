@@ -1,4 +1,5 @@
 import type { handleServerStreamingCall, ServerWritableStream } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import type { CallScope } from './call.ts';
 import type { CriServices } from './service.ts';
 import type { Encoded, RpcName, StreamingRpc } from './handlers.ts';
@@ -20,6 +21,8 @@ export function streaming(
         await untilAborted(write(call, services.toEncoded(name, message)), context.signal, name);
       }),
     );
+    // At once, not with the first message: to a client that listens for events they say that it listens.
+    call.sendMetadata(new Metadata());
     void act.then((outcome) => {
       if ('failure' in outcome) call.emit('error', outcome.failure);
       else call.end();

@@ -21,9 +21,14 @@ export async function recoverSandbox(parts: Parts, id: string, pause: TaskProces
 }
 
 /** Writes that a sandbox is NOTREADY although nobody stopped it. */
-export async function markBroken(parts: Pick<Parts, 'sandboxRecords'>, sandbox: Sandbox): Promise<void> {
+export async function markBroken(
+  parts: Pick<Parts, 'clock' | 'sandboxRecords' | 'events'>,
+  sandbox: Sandbox,
+): Promise<void> {
   const phase: SandboxPhase = 'broken';
+  const { id, isReady: wasReady } = sandbox;
   sandbox.become({ ...sandbox.record, phase });
+  if (wasReady) parts.events.emit({ type: 'CONTAINER_STOPPED_EVENT', id, sandboxId: id, atNs: parts.clock.nowNs() });
   await parts.sandboxRecords.write(sandbox.id, sandbox.record);
 }
 

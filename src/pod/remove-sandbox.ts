@@ -28,9 +28,10 @@ export async function removeSandbox(parts: RemoveSandboxParts, sandbox: Sandbox)
     } catch (error) {
       throw wrapError(`remove pod sandbox "${id}"`, error);
     }
+    // First the event, which tells of the sandbox; nobody gets it before it is gone from the lists.
+    parts.events.emit({ type: 'CONTAINER_DELETED_EVENT', id, sandboxId: id, atNs: parts.clock.nowNs() });
     parts.sandboxes.delete(id);
     parts.sandboxNames.release(sandbox.name, id);
-    parts.events.emit({ type: 'CONTAINER_DELETED_EVENT', id, sandboxId: id, atNs: parts.clock.nowNs() });
     parts.log.info({ podSandboxId: id }, 'pod sandbox is removed');
   });
 }

@@ -102,4 +102,5 @@ async function fail(parts: StartParts, container: Container, cause: unknown): Pr
     parts.log.error({ containerId: id, error: messageOf(error) }, 'a failed start could not be recorded');
     container.become(status);
   }
+  if (!unknown) parts.events.emit({ type: 'CONTAINER_STOPPED_EVENT', id, sandboxId: container.sandboxId, atNs: nowNs });
 }

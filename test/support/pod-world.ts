@@ -134,6 +134,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
   const folders = new Folders(path.join(folder, 'root'), path.join(folder, 'state'));
   const log = silentLog;
   const sandboxes = new IdStore<Sandbox>('pod sandbox');
+  const containers = new IdStore<Container>('container');
   const base = {
     log,
     clock,
@@ -164,14 +165,14 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
       'runc',
     ),
     sandboxes,
-    containers: new IdStore<Container>('container'),
+    containers,
     sandboxNames: new Creations('pod sandbox'),
     containerNames: new Creations('container'),
     sandboxRecords: new RecordFiles<SandboxRecord>(folders.sandboxes, 'sandbox.json', log),
     containerRecords: new RecordFiles<ContainerStatusRecord>(folders.containers, 'status.json', log),
     sandboxLocks: new KeyedLock(),
     containerLocks: new KeyedLock(),
-    events: new PodEvents(),
+    events: new PodEvents({ log, sandboxes, containers }),
   };
   const pauses = new PauseKeeper(base, (id) => {
     const sandbox = sandboxes.find(id);
