@@ -27,6 +27,10 @@ import { startContainer } from '../cri/runtime/start-container.ts';
 import { status, type HandlerFeatures } from '../cri/runtime/status.ts';
 import { stopContainer } from '../cri/runtime/stop-container.ts';
 import { stopPodSandbox } from '../cri/runtime/stop-pod-sandbox.ts';
+import { streamContainerStats } from '../cri/runtime/stream-container-stats.ts';
+import { streamContainers } from '../cri/runtime/stream-containers.ts';
+import { streamPodSandboxStats } from '../cri/runtime/stream-pod-sandbox-stats.ts';
+import { streamPodSandboxes } from '../cri/runtime/stream-pod-sandboxes.ts';
 import { updateContainerResources } from '../cri/runtime/update-container-resources.ts';
 import { updatePodSandboxResources } from '../cri/runtime/update-pod-sandbox-resources.ts';
 import { updateRuntimeConfig } from '../cri/runtime/update-runtime-config.ts';
@@ -68,20 +72,24 @@ export function buildHandlers(of: {
     RemovePodSandbox: removePodSandbox(parts),
     PodSandboxStatus: podSandboxStatus(parts),
     ListPodSandbox: listPodSandbox(parts, services),
+    StreamPodSandboxes: streamPodSandboxes(parts, services),
     UpdatePodSandboxResources: updatePodSandboxResources(parts),
     CreateContainer: createContainer(parts),
     StartContainer: startContainer(parts),
     StopContainer: stopContainer(parts),
     RemoveContainer: removeContainer(parts),
     ListContainers: listContainers(parts, services),
+    StreamContainers: streamContainers(parts, services),
     ContainerStatus: containerStatus(parts),
     UpdateContainerResources: updateContainerResources(parts),
     ReopenContainerLog: reopenContainerLog(parts),
     ExecSync: execSync(parts),
     ContainerStats: containerStats(statsDeps),
     ListContainerStats: listContainerStats(statsDeps),
+    StreamContainerStats: streamContainerStats(statsDeps, services),
     PodSandboxStats: podSandboxStats(statsDeps),
     ListPodSandboxStats: listPodSandboxStats(statsDeps),
+    StreamPodSandboxStats: streamPodSandboxStats(statsDeps, services),
     GetContainerEvents: getContainerEvents(parts),
     ListImages: listImages(imageDeps),
     StreamImages: streamImages(imageDeps),

@@ -1,5 +1,7 @@
 /** Shortest time a rate is taken over, ns: over less, the counter's own granularity shows. */
 const shortestNs = 500_000_000n;
+/** Age up to which the first look gives the rate since the start, ns: an average over more says nothing of now. */
+const youngNs = 60_000_000_000n;
 
 interface Sample {
   readonly atNs: bigint;
@@ -11,24 +13,24 @@ interface Sample {
  * between them, in billionths of a core (CRI CpuUsage.usage_nano_cores).
  */
 export class CpuRates {
-  readonly #last = new Map<string, { readonly base: Sample; readonly rate: bigint | undefined }>();
+  // Weak: a container's figures go with it.
+  readonly #last = new WeakMap<object, { readonly base: Sample; readonly rate: bigint | undefined }>();
 
-  /** Takes a look's figures; the rate since the last, or undefined at the first. */
-  take(id: string, sample: Sample): bigint | undefined {
-    const known = this.#last.get(id);
+  /**
+   * Takes what a look at `of` (always the same object for one counter) saw; gives the rate since the last look. At
+   * the first one, the rate since `sinceNs`, when the counter was 0, for what is young; undefined for what is not.
+   */
+  take(of: object, sample: Sample, sinceNs: bigint): bigint | undefined {
+    let known = this.#last.get(of);
     if (known === undefined || sample.usageNs < known.base.usageNs) {
-      this.#last.set(id, { base: sample, rate: undefined });
-      return undefined;
+      const isYoung = known === undefined && sample.atNs - sinceNs < youngNs;
+      known = { base: isYoung ? { atNs: sinceNs, usageNs: 0n } : sample, rate: undefined };
+      this.#last.set(of, known);
     }
     const tookNs = sample.atNs - known.base.atNs;
     if (tookNs < shortestNs) return known.rate;
     const rate = ((sample.usageNs - known.base.usageNs) * 1_000_000_000n) / tookNs;
-    this.#last.set(id, { base: sample, rate });
+    this.#last.set(of, { base: sample, rate });
     return rate;
-  }
-
-  /** Forgets all but these. */
-  keep(ids: ReadonlySet<string>): void {
-    for (const id of this.#last.keys()) if (!ids.has(id)) this.#last.delete(id);
   }
 }

@@ -1,5 +1,6 @@
 import type { CgroupStats } from '../linux/cgroup-stats.ts';
 import type { InterfaceCounters } from '../linux/net-dev.ts';
+import { messageOf } from '../lib/errors.ts';
 import { cgroupParentOf, cgroupsPathOf } from './cgroups.ts';
 import type { Container } from './container.ts';
 import { CpuRates } from './cpu-rates.ts';
@@ -48,18 +49,27 @@ export class StatsReader {
 
   /** A container's usage; one that does not run has only its layer. */
   async container(container: Container): Promise<ContainerUsage> {
-    const layer = this.layers.usage(container);
-    const cgroup = container.state === 'CONTAINER_RUNNING' ? await this.#containerCgroup(container) : undefined;
-    const atNs = this.#parts.clock.nowNs();
-    return { atNs, cgroup: cgroup ?? nothing, nanoCores: this.#rate(container.id, atNs, cgroup), layer };
+    return this.#usage(container, await this.#containerCgroup(container));
+  }
+
+  /**
+   * A container's usage; undefined for one that does not run, that ends meanwhile, or whose usage cannot be read:
+   * a list goes without it, because zeros would look like counters that began anew.
+   */
+  async ifRunning(container: Container): Promise<ContainerUsage | undefined> {
+    try {
+      const cgroup = await this.#containerCgroup(container);
+      return cgroup === undefined ? undefined : this.#usage(container, cgroup);
+    } catch (error) {
+      this.#parts.log.warn({ containerId: container.id, error: messageOf(error) }, 'the stats of a container could not be read');
+      return undefined;
+    }
   }
 
   /** The usage of all that run among these, each read beside the others. */
   async running(containers: readonly Container[]): Promise<{ container: Container; usage: ContainerUsage }[]> {
-    this.#rates.keep(new Set([...this.#parts.containers.values(), ...this.#parts.sandboxes.values()].map(({ id }) => id)));
-    const asked = containers.filter((container) => container.state === 'CONTAINER_RUNNING');
-    const read = asked.map(async (container) => ({ container, usage: await this.container(container) }));
-    return await Promise.all(read);
+    const read = await Promise.all(containers.map(async (container) => ({ container, usage: await this.ifRunning(container) })));
+    return read.flatMap(({ container, usage }) => (usage === undefined ? [] : [{ container, usage }]));
   }
 
   /** A sandbox's usage. */
@@ -74,11 +84,31 @@ export class StatsReader {
       this.running(own),
     ]);
     const atNs = this.#parts.clock.nowNs();
-    const nanoCores = this.#rate(sandbox.id, atNs, cgroup);
+    const nanoCores = this.#rate(sandbox, atNs, cgroup, BigInt(sandbox.record.createdAtNs));
     return { atNs, cgroup: cgroup ?? nothing, nanoCores, interfaces: interfaces ?? [], containers };
   }
 
+  /** A sandbox's usage; undefined for one that is not ready, is removed meanwhile, or cannot be read. */
+  async ifReady(sandbox: Sandbox): Promise<SandboxUsage | undefined> {
+    if (!sandbox.isReady) return undefined;
+    try {
+      const usage = await this.sandbox(sandbox);
+      return sandbox.isReady ? usage : undefined;
+    } catch (error) {
+      this.#parts.log.warn({ podSandboxId: sandbox.id, error: messageOf(error) }, 'the stats of a pod sandbox could not be read');
+      return undefined;
+    }
+  }
+
+  #usage(container: Container, cgroup: CgroupStats | undefined): ContainerUsage {
+    const atNs = this.#parts.clock.nowNs();
+    const nanoCores = this.#rate(container, atNs, cgroup, BigInt(container.status.startedAtNs));
+    return { atNs, cgroup: cgroup ?? nothing, nanoCores, layer: this.layers.usage(container) };
+  }
+
+  /** Undefined for a container that does not run, and for one whose cgroup is gone. */
   async #containerCgroup(container: Container): Promise<CgroupStats | undefined> {
+    if (container.state !== 'CONTAINER_RUNNING') return undefined;
     const { sandboxes, runtimes, namespace, kernel } = this.#parts;
     const sandbox = sandboxes.find(container.sandboxId);
     if (sandbox === undefined) return undefined;
@@ -86,8 +116,8 @@ export class StatsReader {
     return await kernel.cgroupUsage(cgroupsPathOf(container.id, sandbox, runtime, namespace));
   }
 
-  #rate(id: string, atNs: bigint, cgroup: CgroupStats | undefined): bigint | undefined {
-    return cgroup?.cpu === undefined ? undefined : this.#rates.take(id, { atNs, usageNs: cgroup.cpu.usageNs });
+  #rate(of: Container | Sandbox, atNs: bigint, cgroup: CgroupStats | undefined, sinceNs: bigint): bigint | undefined {
+    return cgroup?.cpu === undefined ? undefined : this.#rates.take(of, { atNs, usageNs: cgroup.cpu.usageNs }, sinceNs);
   }
 }
 

@@ -5,7 +5,7 @@ import type { RpcHandlers } from '../handlers.ts';
 import type { StatsDeps } from './stats-deps.ts';
 import { toContainerStats } from './stats-message.ts';
 
-/** ListContainerStats: of those that run and fit the filter; one that ends meanwhile is left out or all zero. */
+/** ListContainerStats: of those that run and fit the filter; one that ends meanwhile is left out. */
 export function listContainerStats({ parts, stats, mountpoint }: StatsDeps): RpcHandlers['ListContainerStats'] {
   return async (request) => {
     const chosen = [...parts.containers.values()].filter((container) => statsFit(container, request.filter));

@@ -7,17 +7,11 @@ import { toPodSandboxStats } from './stats-message.ts';
 
 /** ListPodSandboxStats: of the ready ones that fit; a failing one is left out and does not hide the rest. */
 export function listPodSandboxStats({ parts, stats, mountpoint }: StatsDeps): RpcHandlers['ListPodSandboxStats'] {
-  return async (request, { log }) => {
-    const chosen = [...parts.sandboxes.values()].filter((sandbox) => sandbox.isReady && sandboxStatsFit(sandbox, request.filter));
-    const read = await Promise.allSettled(
-      chosen.map(async (sandbox) => toPodSandboxStats(sandbox, await stats.sandbox(sandbox), mountpoint())),
-    );
+  return async (request) => {
+    const chosen = [...parts.sandboxes.values()].filter((sandbox) => sandboxStatsFit(sandbox, request.filter));
+    const read = await Promise.all(chosen.map(async (sandbox) => ({ sandbox, usage: await stats.ifReady(sandbox) })));
     return {
-      stats: read.flatMap((outcome) => {
-        if (outcome.status === 'fulfilled') return [outcome.value];
-        log.warn({ error: String(outcome.reason) }, 'the stats of a pod sandbox could not be read');
-        return [];
-      }),
+      stats: read.flatMap(({ sandbox, usage }) => (usage === undefined ? [] : [toPodSandboxStats(sandbox, usage, mountpoint())])),
     };
   };
 }
