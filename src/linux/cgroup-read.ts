@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { errnoOf } from '../lib/errors.ts';
 import { cgroupFolder, cgroupRoot, isGone } from './cgroup.ts';
+import { parseDetailV1, parseDetailV2 } from './cgroup-detail.ts';
+import type { CgroupDetail, CgroupV1DetailFile, CgroupV2DetailFile } from './cgroup-detail.ts';
 import { parseCgroupV1, parseCgroupV2 } from './cgroup-stats.ts';
-import type { CgroupStats, CgroupTexts, CgroupV1File, CgroupV2File } from './cgroup-stats.ts';
+import { blockDevice } from './file-system.ts';
+import type { CgroupStats, CgroupV1File, CgroupV2File } from './cgroup-stats.ts';
 
 const v2Files: readonly CgroupV2File[] = [
   'cpu.stat',
@@ -16,6 +19,18 @@ const v2Files: readonly CgroupV2File[] = [
   'memory.swap.max',
   'io.pressure',
   'pids.current',
+];
+
+const v2DetailFiles: readonly CgroupV2DetailFile[] = [
+  ...v2Files,
+  'cpu.weight',
+  'cpu.max',
+  'memory.peak',
+  'memory.events',
+  'memory.min',
+  'io.stat',
+  'pids.max',
+  'cgroup.procs',
 ];
 
 /** Which hierarchy of v1 has the file. */
@@ -32,6 +47,25 @@ const v1Files: Readonly<Record<CgroupV1File, string>> = {
   'io.pressure': 'unified',
 };
 
+const v1DetailFiles: Readonly<Record<CgroupV1DetailFile, string>> = {
+  ...v1Files,
+  'cpuacct.usage_user': 'cpuacct',
+  'cpuacct.usage_sys': 'cpuacct',
+  'cpu.stat': 'cpu',
+  'cpu.shares': 'cpu',
+  'cpu.cfs_period_us': 'cpu',
+  'cpu.cfs_quota_us': 'cpu',
+  'memory.max_usage_in_bytes': 'memory',
+  'memory.failcnt': 'memory',
+  'memory.kmem.usage_in_bytes': 'memory',
+  'memory.soft_limit_in_bytes': 'memory',
+  'memory.oom_control': 'memory',
+  'blkio.throttle.io_service_bytes_recursive': 'blkio',
+  'blkio.throttle.io_serviced_recursive': 'blkio',
+  'pids.max': 'pids',
+  'cgroup.procs': 'cpuacct',
+};
+
 /**
  * Reads what a container's cgroup uses; undefined when the cgroup has vanished. Synchronous on purpose: these
  * files are no disk's, and reading the dozen of them takes 0.1 ms, against 0.6 ms of CPU through the thread pool
@@ -39,23 +73,38 @@ const v1Files: Readonly<Record<CgroupV1File, string>> = {
  */
 export function readCgroupStats(cgroupsPath: string, version: 1 | 2, root = cgroupRoot): CgroupStats | undefined {
   const folder = cgroupFolder(cgroupsPath);
-  const stats = version === 2 ? readV2(path.join(root, folder)) : readV1(root, folder);
-  // A cgroup that is removed while it is read loses its files one by one.
-  return stats.cpu === undefined && stats.memory === undefined ? undefined : stats;
+  const stats = version === 2 ? parseCgroupV2(readV2(root, folder, v2Files)) : parseCgroupV1(readV1(root, folder, v1Files));
+  return isThere(stats) ? stats : undefined;
 }
 
-function readV2(folder: string): CgroupStats {
-  const texts: { [name in CgroupV2File]?: string | undefined } = {};
-  for (const file of v2Files) texts[file] = readText(path.join(folder, file));
-  return parseCgroupV2(texts satisfies CgroupTexts<CgroupV2File>);
+/** Reads all that a cgroup tells, some 25 files, as `readCgroupStats` does; undefined when it has vanished. */
+export function readCgroupDetail(cgroupsPath: string, version: 1 | 2, root = cgroupRoot): CgroupDetail | undefined {
+  const folder = cgroupFolder(cgroupsPath);
+  const detail =
+    version === 2 ? parseDetailV2(readV2(root, folder, v2DetailFiles)) : parseDetailV1(readV1(root, folder, v1DetailFiles));
+  if (!isThere(detail.stats)) return undefined;
+  return { ...detail, disks: detail.disks.map((disk) => ({ ...disk, device: blockDevice(disk.major, disk.minor) })) };
 }
 
-function readV1(root: string, folder: string): CgroupStats {
-  const texts: { [name in CgroupV1File]?: string | undefined } = {};
-  for (const [file, hierarchy] of Object.entries(v1Files) as [CgroupV1File, string][]) {
+// A cgroup that is removed while it is read loses its files one by one.
+function isThere(stats: CgroupStats): boolean {
+  return stats.cpu !== undefined || stats.memory !== undefined;
+}
+
+type Texts<File extends string> = { [name in File]?: string | undefined };
+
+function readV2<File extends CgroupV2DetailFile>(root: string, folder: string, files: readonly File[]): Texts<File> {
+  const texts: Texts<File> = {};
+  for (const file of files) texts[file] = readText(path.join(root, folder, file));
+  return texts;
+}
+
+function readV1<File extends CgroupV1DetailFile>(root: string, folder: string, files: Readonly<Record<File, string>>): Texts<File> {
+  const texts: Texts<File> = {};
+  for (const [file, hierarchy] of Object.entries(files) as [File, string][]) {
     texts[file] = readText(path.join(root, hierarchy, folder, file));
   }
-  return parseCgroupV1(texts satisfies CgroupTexts<CgroupV1File>);
+  return texts;
 }
 
 // EOPNOTSUPP: pressure is built in and switched off.

@@ -5,9 +5,13 @@ import { withNetns } from './namespaces.ts';
 export interface InterfaceCounters {
   readonly name: string;
   readonly rxBytes: bigint;
+  readonly rxPackets: bigint;
   readonly rxErrors: bigint;
+  readonly rxDropped: bigint;
   readonly txBytes: bigint;
+  readonly txPackets: bigint;
   readonly txErrors: bigint;
+  readonly txDropped: bigint;
 }
 
 /** Parses /proc/net/dev. */
@@ -18,7 +22,17 @@ export function parseNetDev(text: string): InterfaceCounters[] {
     const [name, fields] = [found?.[1], found?.[2]?.trim().split(/\s+/)];
     if (name === undefined || fields === undefined || fields.length < 16) continue;
     const at = (i: number): bigint => BigInt(fields[i] ?? 0);
-    counters.push({ name, rxBytes: at(0), rxErrors: at(2), txBytes: at(8), txErrors: at(10) });
+    counters.push({
+      name,
+      rxBytes: at(0),
+      rxPackets: at(1),
+      rxErrors: at(2),
+      rxDropped: at(3),
+      txBytes: at(8),
+      txPackets: at(9),
+      txErrors: at(10),
+      txDropped: at(11),
+    });
   }
   return counters;
 }
