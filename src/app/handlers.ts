@@ -14,6 +14,8 @@ import { execSync } from '../cri/runtime/exec-sync.ts';
 import { getContainerEvents } from '../cri/runtime/get-container-events.ts';
 import { listContainerStats } from '../cri/runtime/list-container-stats.ts';
 import { listContainers } from '../cri/runtime/list-containers.ts';
+import { listMetricDescriptors } from '../cri/runtime/list-metric-descriptors.ts';
+import { listPodSandboxMetrics } from '../cri/runtime/list-pod-sandbox-metrics.ts';
 import { listPodSandboxStats } from '../cri/runtime/list-pod-sandbox-stats.ts';
 import { listPodSandbox } from '../cri/runtime/list-pod-sandbox.ts';
 import { podSandboxStats } from '../cri/runtime/pod-sandbox-stats.ts';
@@ -29,6 +31,7 @@ import { stopContainer } from '../cri/runtime/stop-container.ts';
 import { stopPodSandbox } from '../cri/runtime/stop-pod-sandbox.ts';
 import { streamContainerStats } from '../cri/runtime/stream-container-stats.ts';
 import { streamContainers } from '../cri/runtime/stream-containers.ts';
+import { streamPodSandboxMetrics } from '../cri/runtime/stream-pod-sandbox-metrics.ts';
 import { streamPodSandboxStats } from '../cri/runtime/stream-pod-sandbox-stats.ts';
 import { streamPodSandboxes } from '../cri/runtime/stream-pod-sandboxes.ts';
 import { updateContainerResources } from '../cri/runtime/update-container-resources.ts';
@@ -36,9 +39,11 @@ import { updatePodSandboxResources } from '../cri/runtime/update-pod-sandbox-res
 import { updateRuntimeConfig } from '../cri/runtime/update-runtime-config.ts';
 import { version } from '../cri/runtime/version.ts';
 import type { CriServices } from '../cri/service.ts';
+import { DetailReader } from '../pod/details.ts';
 import type { Parts } from '../pod/parts.ts';
 import type { StatsReader } from '../pod/stats.ts';
 import type { ImageParts } from './images.ts';
+import { fileSystemIfTold, linuxDetails } from './linux-details.ts';
 import type { NetworkParts } from './network.ts';
 import { podwrightVersion, runtimeInfo, runtimeReadiness } from './status.ts';
 
@@ -55,7 +60,13 @@ export function buildHandlers(of: {
 }): Partial<RpcHandlers> {
   const { parts, services, images, network, containerd, stats, features } = of;
   const imageDeps = { images: images.store, puller: images.puller, imageFs: images.imageFs };
-  const statsDeps = { parts, stats, mountpoint: () => images.imageFs.usage().mountpoint };
+  const mountpoint = (): string => images.imageFs.usage().mountpoint;
+  const statsDeps = { parts, stats, mountpoint };
+  const metricsDeps = {
+    parts,
+    details: new DetailReader(parts, linuxDetails(parts.host.cgroupVersion), stats.layers),
+    fileSystem: () => fileSystemIfTold(mountpoint(), parts.log),
+  };
   return {
     Version: version({ version: podwrightVersion() }),
     Status: status({
@@ -91,6 +102,9 @@ export function buildHandlers(of: {
     ListPodSandboxStats: listPodSandboxStats(statsDeps),
     StreamPodSandboxStats: streamPodSandboxStats(statsDeps, services),
     GetContainerEvents: getContainerEvents(parts),
+    ListMetricDescriptors: listMetricDescriptors(),
+    ListPodSandboxMetrics: listPodSandboxMetrics(metricsDeps, services),
+    StreamPodSandboxMetrics: streamPodSandboxMetrics(metricsDeps, services),
     ListImages: listImages(imageDeps),
     StreamImages: streamImages(imageDeps),
     ImageStatus: imageStatus(imageDeps),

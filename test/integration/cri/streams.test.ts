@@ -8,7 +8,7 @@ describe('the streamed lists', function () {
   const cri = useCriNode();
 
   it('end without a message where there is nothing', async () => {
-    for (const rpc of ['StreamPodSandboxes', 'StreamContainers', 'StreamContainerStats', 'StreamPodSandboxStats'] as const) {
+    for (const rpc of ['StreamPodSandboxes', 'StreamContainers', 'StreamContainerStats', 'StreamPodSandboxStats', 'StreamPodSandboxMetrics'] as const) {
       assert.deepEqual(await readStream(cri(), rpc, {}), { messages: [], code: status.OK }, rpc);
     }
   });
