@@ -26,8 +26,8 @@ describe('/proc', () => {
   eth0:18446744073709551615 20 3    4    5     6          7         8      100      11   12   13   14    15      16         17
 `;
     assert.deepEqual(parseNetDev(text), [
-      { name: 'lo', rxBytes: 10n, rxErrors: 0n, txBytes: 10n, txErrors: 0n },
-      { name: 'eth0', rxBytes: 18_446_744_073_709_551_615n, rxErrors: 3n, txBytes: 100n, txErrors: 12n },
+      { name: 'lo', rxBytes: 10n, rxPackets: 1n, rxErrors: 0n, rxDropped: 0n, txBytes: 10n, txPackets: 1n, txErrors: 0n, txDropped: 0n },
+      { name: 'eth0', rxBytes: 18_446_744_073_709_551_615n, rxPackets: 20n, rxErrors: 3n, rxDropped: 4n, txBytes: 100n, txPackets: 11n, txErrors: 12n, txDropped: 13n },
     ]);
   });
 
