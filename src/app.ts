@@ -2,6 +2,7 @@ import path from 'node:path';
 import { claimPlaces } from './app/claim.ts';
 import { linuxKernel } from './app/linux-kernel.ts';
 import { buildImages } from './app/images.ts';
+import { nodeFiles } from './app/node-files.ts';
 import { buildNetwork } from './app/network.ts';
 import { askFeatures, buildRuntimes, hostFacts } from './app/runtimes.ts';
 import { buildHandlers } from './app/handlers.ts';
@@ -82,6 +83,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
     network: network.pods,
     logs,
     runtimes,
+    ...nodeFiles(config, log),
     sandboxes,
     containers,
     sandboxNames: new Creations('pod sandbox'),

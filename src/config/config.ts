@@ -26,6 +26,7 @@ export interface Config {
   readonly containerd: ContainerdConfig;
   readonly images: ImagesConfig;
   readonly cni: CniConfig;
+  readonly cdi: CdiConfig;
   readonly runtimes: RuntimesConfig;
   readonly streaming: StreamingConfig;
   readonly log: LogConfig;
@@ -47,6 +48,10 @@ export interface CniConfig {
   readonly binDirs: readonly string[];
   /** Whether plugins are told at the start which Pods there are, and take the rest for leftovers. */
   readonly gc: boolean;
+}
+
+export interface CdiConfig {
+  readonly specDirs: readonly string[];
 }
 
 export interface RuntimesConfig {
@@ -109,6 +114,9 @@ export const schema: Nodes<Config> = {
     confDir: text('/etc/cni/net.d', 'Its configuration; the first file by name is used.', absolutePath),
     binDirs: list(['/opt/cni/bin'], 'Where its plugins are, the first match is used.', absolutePaths),
     gc: flag(false, 'Whether plugins (CNI 1.1.0) clean up at the start; not where another runtime uses the same network.'),
+  }),
+  cdi: table('Devices of vendors (Container Device Interface).', {
+    specDirs: list(['/etc/cdi', '/var/run/cdi'], 'Where their specs are; a later folder goes before an earlier one.', absolutePaths),
   }),
   runtimes: table('Runtime handlers.', {
     default: text('runc', 'The handler of a Pod that asks for none.', handlerName),

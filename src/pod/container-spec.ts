@@ -9,6 +9,7 @@ import type { SandboxNamespaces } from '../spec/namespaces.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import { seccompFile } from '../spec/seccomp.ts';
 import { stopSignalNumber } from '../spec/signals.ts';
+import { injectCdiDevices } from './cdi.ts';
 import { cgroupsPathOf } from './cgroups.ts';
 import type { ImageVolumeSources } from './image-volumes.ts';
 import type { Parts } from './parts.ts';
@@ -17,7 +18,7 @@ import type { Runtime } from './runtimes.ts';
 import { hostnameOf, sandboxFiles } from './sandbox-files.ts';
 import type { Sandbox } from './sandbox.ts';
 
-export type SpecParts = Pick<Parts, 'folders' | 'host' | 'kernel' | 'namespace' | 'images' | 'containers' | 'pauses'>;
+export type SpecParts = Pick<Parts, 'cdiFiles' | 'folders' | 'host' | 'kernel' | 'namespace' | 'images' | 'containers' | 'pauses'>;
 
 export interface BuiltSpec {
   readonly spec: OciSpec;
@@ -78,7 +79,7 @@ export async function containerSpec(
     ...(targetPidPath !== undefined && { targetPidPath }),
     ...(parts.host.apparmorEnabled && { apparmorProfiles: await parts.kernel.apparmorProfiles() }),
   };
-  const spec = buildContainerSpec(input);
+  const spec = await injectCdiDevices(parts, buildContainerSpec(input), config);
   const { uid, gid, additionalGids } = spec.process.user;
   return {
     spec,

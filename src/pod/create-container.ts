@@ -23,6 +23,7 @@ export type CreateParts = Pick<
   Parts,
   | 'log'
   | 'clock'
+  | 'cdiFiles'
   | 'folders'
   | 'host'
   | 'kernel'

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { KeyedLock } from '../lib/keyed-lock.ts';
 import type { Log } from '../lib/log.ts';
 import type { HostFacts } from '../spec/host-facts.ts';
+import type { CdiFiles } from './cdi.ts';
 import type { ContainerStatusRecord } from './container-records.ts';
 import type { Container } from './container.ts';
 import type { Creations } from './creations.ts';
@@ -35,6 +36,7 @@ export interface Parts {
   readonly network: NetworkPort;
   readonly logs: LogPumpPort;
   readonly runtimes: Runtimes;
+  readonly cdiFiles: CdiFiles;
   readonly sandboxes: IdStore<Sandbox>;
   readonly containers: IdStore<Container>;
   readonly sandboxNames: Creations;

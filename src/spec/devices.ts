@@ -85,5 +85,5 @@ function toRule(node: OciDevice, device: Device__Output): OciDeviceRule {
   if (!/^[rwm]+$/u.test(access)) {
     throw invalidField(`permissions of the device ${device.hostPath}`, access, 'only r, w and m');
   }
-  return { allow: true, type: node.type, major: node.major, minor: node.minor, access };
+  return { allow: true, type: node.type === 'b' ? 'b' : 'c', major: node.major, minor: node.minor, access };
 }

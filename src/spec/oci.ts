@@ -16,7 +16,26 @@ export interface OciSpec {
   readonly hostname?: string;
   readonly mounts: readonly OciMount[];
   readonly annotations: Readonly<Record<string, string>>;
+  readonly hooks?: OciHooks;
   readonly linux: OciLinux;
+}
+
+/** config.md "POSIX-platform Hooks". */
+export interface OciHooks {
+  readonly prestart?: readonly OciHook[];
+  readonly createRuntime?: readonly OciHook[];
+  readonly createContainer?: readonly OciHook[];
+  readonly startContainer?: readonly OciHook[];
+  readonly poststart?: readonly OciHook[];
+  readonly poststop?: readonly OciHook[];
+}
+
+export interface OciHook {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
 }
 
 /** config.md "Process"; also what containerd's Exec takes. */
@@ -71,6 +90,9 @@ export interface OciLinux {
   readonly cgroupsPath: string;
   readonly namespaces: readonly OciNamespace[];
   readonly devices?: readonly OciDevice[];
+  /** By their names on the host (specification 1.3). */
+  readonly netDevices?: Readonly<Record<string, { readonly name: string }>>;
+  readonly intelRdt?: OciIntelRdt;
   readonly seccomp?: OciSeccomp;
   readonly rootfsPropagation?: OciPropagation;
   readonly maskedPaths: readonly string[];
@@ -90,12 +112,22 @@ export interface OciNamespace {
 
 export interface OciDevice {
   readonly path: string;
-  readonly type: 'c' | 'b' | 'p';
+  readonly type: 'c' | 'b' | 'u' | 'p';
   readonly major: number;
   readonly minor: number;
-  readonly fileMode: number;
+  /** 0666 where it is left out. */
+  readonly fileMode?: number;
   readonly uid: number;
   readonly gid: number;
+}
+
+/** config-linux.md "IntelRdt". */
+export interface OciIntelRdt {
+  readonly closID?: string;
+  readonly l3CacheSchema?: string;
+  readonly memBwSchema?: string;
+  readonly schemata?: readonly string[];
+  readonly enableMonitoring?: boolean;
 }
 
 export interface OciDeviceRule {

@@ -43,7 +43,7 @@ export class CriNode {
 
   /** Starts a node with a podwright that has the busybox image. `configure` may set the node up for it first. */
   static async start(options: TempNodeOptions = {}, configure?: Configure): Promise<CriNode> {
-    const node = await TempNode.start({ ...options, podwright: configure === undefined });
+    const node = await TempNode.start({ ...options, podwright: configure === undefined && (options.podwright ?? true) });
     try {
       if (configure !== undefined) await node.startPodwright(await configure(node));
       const cri = new CriNode(node);

@@ -10,6 +10,7 @@ import type { Container } from '../../src/pod/container.ts';
 import { Creations } from '../../src/pod/creations.ts';
 import { PodEvents } from '../../src/pod/events.ts';
 import { ExitWatcher } from '../../src/pod/exits.ts';
+import { FolderFiles } from '../../src/pod/folder-files.ts';
 import { Folders } from '../../src/pod/folders.ts';
 import { IdStore } from '../../src/pod/id-store.ts';
 import type { KernelPort } from '../../src/pod/kernel.ts';
@@ -20,6 +21,7 @@ import { RecordFiles } from '../../src/pod/record-files.ts';
 import { markBroken } from '../../src/pod/recover-sandbox.ts';
 import { Runtimes } from '../../src/pod/runtimes.ts';
 import type { Sandbox, SandboxRecord } from '../../src/pod/sandbox.ts';
+import { parseCdiFile } from '../../src/spec/cdi-file.ts';
 import { Faults } from './containerd/faults.ts';
 import { FakeContainerd } from './fake-containerd.ts';
 
@@ -164,6 +166,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
       [{ name: 'runc', type: 'io.containerd.runc.v2', options: undefined, systemdCgroup: false, snapshotter: 'overlayfs' }],
       'runc',
     ),
+    cdiFiles: new FolderFiles({ folders: [], isWanted: () => false, parse: parseCdiFile, log }),
     sandboxes,
     containers,
     sandboxNames: new Creations('pod sandbox'),

@@ -30,6 +30,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   koffi: ['linux'],
   pino: ['main', 'app'],
   'smol-toml': ['config', 'image'],
+  yaml: ['spec'],
 };
 
 const root = fileURLToPath(new URL('../../src/', import.meta.url));

@@ -28,6 +28,7 @@ const defaults = {
     sandbox: 'registry.k8s.io/pause:3.10.2',
   },
   cni: { confDir: '/etc/cni/net.d', binDirs: ['/opt/cni/bin'], gc: false },
+  cdi: { specDirs: ['/etc/cdi', '/var/run/cdi'] },
   runtimes: {
     default: 'runc',
     handlers: { runc: { type: 'io.containerd.runc.v2', options: { BinaryName: '', SystemdCgroup: false } } },

@@ -1,0 +1,17 @@
+import type { Config } from '../config/config.ts';
+import type { Log } from '../lib/log.ts';
+import type { Parts } from '../pod/parts.ts';
+import { FolderFiles } from '../pod/folder-files.ts';
+import { parseCdiFile } from '../spec/cdi-file.ts';
+
+/** The files that vendors and admins put on the node for containers: CDI specs. */
+export function nodeFiles(config: Config, log: Log): Pick<Parts, 'cdiFiles'> {
+  return {
+    cdiFiles: new FolderFiles({
+      folders: config.cdi.specDirs,
+      isWanted: (name) => /\.(json|yaml)$/.test(name),
+      parse: parseCdiFile,
+      log,
+    }),
+  };
+}
