@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { deferred } from '../lib/deferred.ts';
 import type { Deferred } from '../lib/deferred.ts';
 import { CodedError, messageOf } from '../lib/errors.ts';
+import { keepHeapSmall } from '../lib/heap.ts';
 import type { Log } from '../lib/log.ts';
 import { EPOLLIN, close, epollAdd, epollCreate, eventfd, write } from '../linux/libc.ts';
 import type { FifoHolder } from './fifo-holder.ts';
@@ -178,6 +179,7 @@ export class LogPump {
     port.on('message', (notice: LogNotice) => this.#receive(notice));
     const startedAtNs = this.#clock.nowNs();
     let failure: unknown;
+    worker.once('online', keepHeapSmall); // its start has set the daemon's heap back to normal
     worker.on('error', (error) => (failure = error));
     const gone = new Promise<void>((resolve) => {
       worker.once('exit', () => {
