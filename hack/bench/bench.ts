@@ -1,21 +1,24 @@
 // make bench: podwright beside containerd's own CRI, on one containerd, runc, CNI network and set of images,
 // taking turns in one run, so that a machine whose speed drifts is as slow for both.
-//   bench.ts [--rounds=20] [--only=lifecycle,burst,questions,log]
+//   bench.ts [--rounds=20] [--only=lifecycle,questions,burst,log,pull,create]
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { CriClient } from '../../test/support/cri-client.ts';
+import { largeImage } from '../images/bench.ts';
+import { buildImages } from '../images/build.ts';
+import { pushImages } from '../images/push.ts';
 import { TempNode } from '../../test/support/temp-node.ts';
 import { busybox, podDown, podUp, pull, type BenchPod } from './pod.ts';
 import { printGoals, printTable, type Goal } from './report.ts';
 import { Timings, usageOf, type Runtime } from './runtime.ts';
-import { burst, inParallel, lifecycle, logThroughput, questions } from './scenarios.ts';
+import { burst, heavyCreate, inParallel, lifecycle, logThroughput, pullOnce, questions } from './scenarios.ts';
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '20' },
-    only: { type: 'string', default: 'lifecycle,questions,burst,log' },
+    only: { type: 'string', default: 'lifecycle,questions,burst,log,pull,create' },
   },
 });
 const rounds = Number(values.rounds);
@@ -102,6 +105,19 @@ async function measure(ours: Runtime, theirs: Runtime, logs: string, loopFile: s
     const delays = await loopDelays(ours.pid, loopFile);
     goals.push({ name: 'event loop delay in the burst, p99 ms', ours: delays.p99Ms, theirs: Number.NaN, limit: 50 });
     goals.push({ name: 'event loop delay in the burst, most ms', ours: delays.maxMs, theirs: Number.NaN, limit: 50 });
+  }
+  if (wanted.has('pull')) {
+    await pushImages(await buildImages('bench'), { url: node.registry.url });
+    for (let round = 0; round < 5; round += 1) {
+      console.error(`100 MB pulled, round ${round + 1} of 5`);
+      for (const runtime of turns(both, round)) await pullOnce(runtime, timings.get(runtime) ?? new Timings(), largeImage);
+    }
+  }
+  if (wanted.has('create')) {
+    for (let round = 0; round < 4; round += 1) {
+      console.error(`large containers created, round ${round + 1} of 4`);
+      for (const runtime of turns(both, round)) await heavyCreate(...of(runtime));
+    }
   }
   if (wanted.has('log')) {
     const speeds = new Map<Runtime, number[]>(both.map((runtime) => [runtime, []]));

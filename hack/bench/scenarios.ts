@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { call, timed, Timings, type Runtime } from './runtime.ts';
 import { containerConfig, podConfig, podDown, podUp, type BenchPod } from './pod.ts';
@@ -76,6 +76,40 @@ export async function logThroughput(runtime: Runtime, imageId: string, logs: str
   await call(runtime, 'StopPodSandbox', { podSandboxId });
   await call(runtime, 'RemovePodSandbox', { podSandboxId });
   return (lines * 100) / 1e6 / tookS;
+}
+
+/** Pulls an image that is not there, and removes it again. */
+export async function pullOnce(runtime: Runtime, timings: Timings, image: string): Promise<void> {
+  const began = performance.now();
+  await call(runtime, 'PullImage', { image: { image } });
+  timings.add('pull 100 MB, 8 layers', performance.now() - began);
+  await call(runtime, 'RemoveImage', { image: { image } });
+}
+
+/** Creates and removes a container with as much in its config as a large Pod has. */
+export async function heavyCreate(runtime: Runtime, timings: Timings, imageId: string, logs: string): Promise<void> {
+  const config = podConfig(runtime, path.join(logs, randomUUID()));
+  const { podSandboxId } = await call<{ podSandboxId: string }>(runtime, 'RunPodSandbox', { config });
+  const folder = path.join(logs, 'volumes');
+  await mkdir(folder, { recursive: true });
+  const large = {
+    ...containerConfig(imageId, ['true']),
+    mounts: Array.from({ length: 100 }, (_, i) => ({ containerPath: `/volumes/v${i}`, hostPath: folder, readonly: true })),
+    envs: Array.from({ length: 200 }, (_, i) => ({ key: `VARIABLE_${i}`, value: Buffer.from(`value ${i}`) })),
+    devices: Array.from({ length: 20 }, (_, i) => ({ containerPath: `/dev/null${i}`, hostPath: '/dev/null', permissions: 'rw' })),
+  };
+  for (let round = 0; round < 5; round += 1) {
+    const began = performance.now();
+    const { containerId } = await call<{ containerId: string }>(runtime, 'CreateContainer', {
+      podSandboxId,
+      config: large,
+      sandboxConfig: config,
+    });
+    timings.add('CreateContainer, large', performance.now() - began);
+    await call(runtime, 'RemoveContainer', { containerId });
+  }
+  await call(runtime, 'StopPodSandbox', { podSandboxId });
+  await call(runtime, 'RemovePodSandbox', { podSandboxId });
 }
 
 /** Runs `act` so many times, no more than `width` at once; answers what they gave. */

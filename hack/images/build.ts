@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { benchImages } from './bench.ts';
 import { cacheFolder, fillOnce } from './cache.ts';
 import { catalogue } from './catalogue.ts';
 import { critestImages } from './critest.ts';
@@ -34,7 +35,7 @@ export function blobPath(set: ImageSet, digest: string): string {
 }
 
 /** Every test node's registry has the usual ones; pushing all to all of them would cost each a second. */
-const catalogues = { usual: catalogue, critest: critestImages };
+const catalogues = { usual: catalogue, critest: critestImages, bench: benchImages };
 
 /** Builds every image of a catalogue, or finds them built by an earlier run from the same sources. */
 export async function buildImages(which: keyof typeof catalogues = 'usual'): Promise<ImageSet> {
