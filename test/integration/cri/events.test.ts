@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { useCriNode } from '../../support/cri-node.ts';
 import { EventStream } from '../../support/cri-stream.ts';
+import { eventually } from '../../support/eventually.ts';
 
 describe('container events', function () {
   this.timeout(60_000);
@@ -43,6 +44,17 @@ describe('container events', function () {
     const { podSandboxStatus } = await events.of(pod.id, 'CONTAINER_STOPPED_EVENT');
     assert.equal(podSandboxStatus?.state, 'SANDBOX_NOTREADY');
     events.close();
+  });
+
+  it('are counted in what Status tells: who reads, and what slow readers missed', async () => {
+    const counts = async (): Promise<unknown> => {
+      const { info } = await cri().call('Status', { verbose: true });
+      return JSON.parse(info['events'] ?? '{}');
+    };
+    const events = await EventStream.open(cri());
+    assert.deepEqual(await counts(), { readers: 1, dropped: 0 });
+    events.close();
+    await eventually('nobody reads', async () => JSON.stringify(await counts()) === JSON.stringify({ readers: 0, dropped: 0 }));
   });
 
   it('end with podwright and not before, and are there again after it', async () => {
