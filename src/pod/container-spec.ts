@@ -121,12 +121,20 @@ async function resolveMount(mount: Mount__Output, volumes: Volumes): Promise<Res
   const image = volumes.images.get(mount);
   if (image !== undefined) return { mount, source: image, isImage: true };
   try {
-    await mkdir(mount.hostPath, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
-      if (errnoOf(error) !== 'EEXIST') throw error;
-    });
-    return { mount, source: await realpath(mount.hostPath) };
+    return { mount, source: await realpathOrNewFolder(mount.hostPath) };
   } catch (error) {
     throw new CodedError('invalidArgument', `mounts.host_path is "${mount.hostPath}": ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Looks before it makes: a container may have a hundred mounts, and their paths are nearly always there. */
+async function realpathOrNewFolder(file: string): Promise<string> {
+  try {
+    return await realpath(file);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+    await mkdir(file, { recursive: true, mode: 0o755 });
+    return await realpath(file);
   }
 }
 

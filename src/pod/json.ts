@@ -4,9 +4,7 @@
  * {"$bytes": base64}. Nowhere else, so that a label or annotation named "$bytes" stays what it is.
  */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (key, item: unknown) =>
-    key === 'value' && isBufferJson(item) ? { $bytes: Buffer.from(item.data).toString('base64') } : item,
-  );
+  return JSON.stringify(withoutBytes(value));
 }
 
 /** Reads what `toJson` wrote; throws a SyntaxError on anything that is not JSON. */
@@ -17,14 +15,20 @@ export function fromJson(text: string): unknown {
   });
 }
 
-/** What Buffer's own toJSON leaves for the replacer to see. */
-function isBufferJson(item: unknown): item is { readonly data: readonly number[] } {
-  return (
-    typeof item === 'object' &&
-    item !== null &&
-    'type' in item &&
-    item.type === 'Buffer' &&
-    'data' in item &&
-    Array.isArray(item.data)
-  );
+/**
+ * The same value with its bytes spelt out; what holds none is shared, not copied. A replacer of JSON.stringify
+ * would not do: it sees a Buffer only after that has become an array of numbers, one a byte.
+ */
+function withoutBytes(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    const items = value.map(withoutBytes);
+    return items.every((item, index) => item === value[index]) ? value : items;
+  }
+  let copy: Record<string, unknown> | undefined;
+  for (const [key, item] of Object.entries(value)) {
+    const spelt = key === 'value' && Buffer.isBuffer(item) ? { $bytes: item.toString('base64') } : withoutBytes(item);
+    if (spelt !== item) (copy ??= { ...value })[key] = spelt;
+  }
+  return copy ?? value;
 }
