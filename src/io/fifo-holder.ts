@@ -55,9 +55,13 @@ export class FifoHolder {
     }
   }
 
-  /** Changes nothing any more: what is held stays so for the next podwright, as containers may end before it comes. */
+  /**
+   * Changes nothing any more: what is held stays so for the next podwright, as containers may end before it comes.
+   * Where nothing is to be held, no process stays either.
+   */
   stop(): void {
     this.#stopped = true;
+    if (this.#wanted.size === 0) this.#attempt(() => this.#renew());
   }
 
   #renewLater(): void {

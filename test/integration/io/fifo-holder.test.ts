@@ -104,6 +104,19 @@ describe('the FIFO holder', () => {
     assert.ok(isHeld(files[1] ?? ''));
   });
 
+  it('leaves a process when podwright stops only where something is held', async () => {
+    const file = fifo('a');
+    holder.hold('a', [file]);
+    holder.stop();
+    assert.ok(isHeld(file));
+    const idle = new FifoHolder(silentLog, clock, dir);
+    await idle.takeOver();
+    idle.hold('a', [file]);
+    idle.release('a');
+    idle.stop();
+    await eventually('there is no process', async () => (await holders()).length === 0);
+  });
+
   it('keeps what a FIFO has while another process takes its place', async () => {
     const [a = '', b = ''] = ['a', 'b'].map(fifo);
     holder.hold('a', [a]);
