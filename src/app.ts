@@ -2,6 +2,7 @@ import path from 'node:path';
 import { claimPlaces } from './app/claim.ts';
 import { linuxKernel } from './app/linux-kernel.ts';
 import { buildImages } from './app/images.ts';
+import { containerDefaults } from './app/container-defaults.ts';
 import { nodeFiles } from './app/node-files.ts';
 import { buildNetwork } from './app/network.ts';
 import { askFeatures, buildRuntimes, hostFacts } from './app/runtimes.ts';
@@ -52,6 +53,7 @@ export interface App {
 export async function startApp(config: Config, log: Log, options: { readonly waitMs: number }): Promise<App> {
   const clock = systemClock();
   const folders = new Folders(config.root, config.state);
+  const defaults = await containerDefaults(config);
   const giveBack = await claimPlaces(config);
   const containerd = new Containerd({ ...config.containerd, log, clock });
   await waitForContainerd(containerd, config, options.waitMs);
@@ -84,6 +86,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
     logs,
     runtimes,
     ...nodeFiles(config, log),
+    containerDefaults: defaults,
     sandboxes,
     containers,
     sandboxNames: new Creations('pod sandbox'),

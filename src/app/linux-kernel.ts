@@ -11,6 +11,7 @@ import { isMountPoint, mountAll, mountShm, umountBelow } from '../linux/mount.ts
 import { readMountinfo } from '../linux/mountinfo.ts';
 import { pinNamespaces, unpinNamespaces } from '../linux/namespaces.ts';
 import { readNetnsCounters } from '../linux/net-dev.ts';
+import { rdtClasses } from '../linux/resctrl.ts';
 import { pinUserNamespaces } from '../linux/user-namespaces.ts';
 import { parseApparmorProfiles } from '../spec/apparmor.ts';
 import type { KernelPort } from '../pod/kernel.ts';
@@ -55,6 +56,7 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
     async apparmorProfiles() {
       return parseApparmorProfiles(await readFile('/sys/kernel/security/apparmor/profiles', 'utf8'));
     },
+    rdtClasses,
     hostname: () => os.hostname(),
     oomKills: cgroupOomKills,
     async cgroupUsage(cgroupsPath) {

@@ -1,5 +1,6 @@
 import net from 'node:net';
 import path from 'node:path';
+import { readUlimit } from './ulimits.ts';
 
 /** Says what a value must be, where it is not that. */
 export type Check<T> = (value: T) => string | undefined;
@@ -20,6 +21,22 @@ export const absolutePaths: Check<readonly string[]> = (values) => {
   const bad = values.find((value) => absolutePath(value) !== undefined);
   return bad === undefined ? undefined : `must be absolute paths only, and ${JSON.stringify(bad)} is none`;
 };
+
+/** Absolute paths, or none at all. */
+export const anyPaths: Check<readonly string[]> = (values) => (values.length === 0 ? undefined : absolutePaths(values));
+
+export const variables: Check<readonly string[]> = (values) => {
+  const bad = values.find((value) => value.indexOf('=') <= 0 || value.includes('\0'));
+  return bad === undefined ? undefined : `must be NAME=value, and ${JSON.stringify(bad)} is not`;
+};
+
+export const ulimits: Check<readonly string[]> = (values) =>
+  values.map((value) => readUlimit(value)).find((limit) => typeof limit === 'string');
+
+export const timezone: Check<string> = (value) =>
+  /^$|^[A-Za-z0-9][\w+-]*(\/[A-Za-z0-9][\w+-]*)*$/.test(value) ? undefined : 'must be a name such as "Europe/Berlin", or "local"';
+
+export const count: Check<number> = (value) => (value >= 0 ? undefined : 'must not be negative');
 
 // containerd refuses a namespace or snapshotter of any other form (its identifiers package).
 const identifierForm = /^[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*$/;

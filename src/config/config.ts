@@ -2,7 +2,9 @@ import type { Entries, Nodes } from './schema.ts';
 import {
   absolutePath,
   absolutePaths,
+  anyPaths,
   binary,
+  count,
   handlerName,
   identifier,
   imageReference,
@@ -11,6 +13,9 @@ import {
   port,
   runtimeType,
   socketPath,
+  timezone,
+  ulimits,
+  variables,
 } from './checks.ts';
 import { flag, integer, list, table, text } from './schema.ts';
 
@@ -27,6 +32,7 @@ export interface Config {
   readonly images: ImagesConfig;
   readonly cni: CniConfig;
   readonly cdi: CdiConfig;
+  readonly containers: ContainersConfig;
   readonly runtimes: RuntimesConfig;
   readonly streaming: StreamingConfig;
   readonly log: LogConfig;
@@ -52,6 +58,18 @@ export interface CniConfig {
 
 export interface CdiConfig {
   readonly specDirs: readonly string[];
+}
+
+export interface ContainersConfig {
+  readonly defaultEnv: readonly string[];
+  /** `nofile=1024:2048` */
+  readonly defaultUlimits: readonly string[];
+  /** A name of the zone database, `local` for the host's own, or empty for what the image has. */
+  readonly timezone: string;
+  /** 0 for no limit. */
+  readonly pidsLimit: number;
+  readonly deviceOwnershipFromSecurityContext: boolean;
+  readonly hooksDirs: readonly string[];
 }
 
 export interface RuntimesConfig {
@@ -117,6 +135,14 @@ export const schema: Nodes<Config> = {
   }),
   cdi: table('Devices of vendors (Container Device Interface).', {
     specDirs: list(['/etc/cdi', '/var/run/cdi'], 'Where their specs are; a later folder goes before an earlier one.', absolutePaths),
+  }),
+  containers: table('What every container gets.', {
+    defaultEnv: list([], 'Variables, as NAME=value, where neither the image nor the Pod sets them.', variables),
+    defaultUlimits: list([], 'Limits, as nofile=SOFT:HARD; the others are those of containerd.', ulimits),
+    timezone: text('', 'The time zone in /etc/localtime, as Europe/Berlin; "local" is the host\'s, and empty the image\'s.', timezone),
+    pidsLimit: integer(0, 'The most processes of one container; 0 leaves that to the kubelet.', count),
+    deviceOwnershipFromSecurityContext: flag(false, "Whether devices belong to the container's run_as_user and run_as_group."),
+    hooksDirs: list([], 'Folders of OCI hooks, as podman has them; a file in a later folder stands for one of its name in an earlier.', anyPaths),
   }),
   runtimes: table('Runtime handlers.', {
     default: text('runc', 'The handler of a Pod that asks for none.', handlerName),

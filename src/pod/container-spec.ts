@@ -2,8 +2,10 @@ import { mkdir, readFile, realpath } from 'node:fs/promises';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
 import { CodedError, errnoOf, invalidField, messageOf } from '../lib/errors.ts';
-import { buildContainerSpec, type ContainerSpecInput } from '../spec/container-spec.ts';
+import { asksForRdt } from '../spec/class-annotations.ts';
+import { buildContainerSpec, classSubject, type ContainerSpecInput } from '../spec/container-spec.ts';
 import type { ResolvedDevice } from '../spec/devices.ts';
+import type { HookFile } from '../spec/hooks.ts';
 import { type DeclaredVolume, needsMountInfo, type ResolvedMount } from '../spec/mounts.ts';
 import type { SandboxNamespaces } from '../spec/namespaces.ts';
 import type { OciSpec } from '../spec/oci.ts';
@@ -18,7 +20,19 @@ import type { Runtime } from './runtimes.ts';
 import { hostnameOf, sandboxFiles } from './sandbox-files.ts';
 import type { Sandbox } from './sandbox.ts';
 
-export type SpecParts = Pick<Parts, 'cdiFiles' | 'folders' | 'host' | 'kernel' | 'namespace' | 'images' | 'containers' | 'pauses'>;
+export type SpecParts = Pick<
+  Parts,
+  | 'cdiFiles'
+  | 'containerDefaults'
+  | 'hookFiles'
+  | 'folders'
+  | 'host'
+  | 'kernel'
+  | 'namespace'
+  | 'images'
+  | 'containers'
+  | 'pauses'
+>;
 
 export interface BuiltSpec {
   readonly spec: OciSpec;
@@ -57,6 +71,7 @@ export async function containerSpec(
     Promise.all(config.devices.map((device) => resolveDevice(parts, device))),
     readProfile(seccompFile(context)),
   ]);
+  const rdtClasses = asksForRdt(classSubject(config, sandbox.config)) ? await parts.kernel.rdtClasses() : undefined;
   const targetPidPath = targetPid(parts, sandbox, config);
   const input: ContainerSpecInput = {
     sandboxId: sandbox.id,
@@ -75,6 +90,9 @@ export async function containerSpec(
     host: parts.host,
     ...(needsMountInfo(config.mounts) && { mountInfo: await parts.kernel.mountTable() }),
     ...(context?.privileged && { hostDevices: await parts.kernel.hostDevices() }),
+    defaults: parts.containerDefaults,
+    hookFiles: await readHooks(parts),
+    ...(rdtClasses !== undefined && { rdtClasses }),
     ...(seccompProfile !== undefined && { seccompProfile }),
     ...(targetPidPath !== undefined && { targetPidPath }),
     ...(parts.host.apparmorEnabled && { apparmorProfiles: await parts.kernel.apparmorProfiles() }),
@@ -87,6 +105,13 @@ export async function containerSpec(
     stopSignal: stopSignalNumber(config.stopSignal, image.config.stopSignal),
     snapshotLabels: idMapLabels(spec),
   };
+}
+
+/** The hooks of all folders by the files' names; a later folder's file stands for an earlier's of the same name. */
+async function readHooks(parts: SpecParts): Promise<HookFile[]> {
+  const folders = await parts.hookFiles.read();
+  const byName = new Map(folders.flatMap(({ files }) => files.map(({ name, value }) => [name, value] as const)));
+  return [...byName].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => file);
 }
 
 /** The sandbox's namespaces, and the pause container's PID namespace where this container is to share it. */

@@ -24,6 +24,8 @@ export type CreateParts = Pick<
   | 'log'
   | 'clock'
   | 'cdiFiles'
+  | 'containerDefaults'
+  | 'hookFiles'
   | 'folders'
   | 'host'
   | 'kernel'

@@ -53,6 +53,8 @@ export interface KernelPort {
   hostDevices(): Promise<readonly HostDevice[]>;
   /** The names of the AppArmor profiles that are loaded. */
   apparmorProfiles(): Promise<readonly string[]>;
+  /** The RDT classes there are; undefined where the host has no RDT. */
+  rdtClasses(): Promise<readonly string[] | undefined>;
   /** The host's own name. */
   hostname(): string;
   /** What a cgroup used; undefined when it is gone. */

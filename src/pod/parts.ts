@@ -1,6 +1,8 @@
 import type { Clock } from '../lib/clock.ts';
 import type { KeyedLock } from '../lib/keyed-lock.ts';
 import type { Log } from '../lib/log.ts';
+import type { ContainerDefaults } from '../spec/container-defaults.ts';
+import type { HookFile } from '../spec/hooks.ts';
 import type { HostFacts } from '../spec/host-facts.ts';
 import type { CdiFiles } from './cdi.ts';
 import type { ContainerStatusRecord } from './container-records.ts';
@@ -8,6 +10,7 @@ import type { Container } from './container.ts';
 import type { Creations } from './creations.ts';
 import type { PodEvents } from './events.ts';
 import type { ExitWatcher } from './exits.ts';
+import type { FolderFiles } from './folder-files.ts';
 import type { Folders } from './folders.ts';
 import type { IdStore } from './id-store.ts';
 import type { KernelPort } from './kernel.ts';
@@ -37,6 +40,8 @@ export interface Parts {
   readonly logs: LogPumpPort;
   readonly runtimes: Runtimes;
   readonly cdiFiles: CdiFiles;
+  readonly hookFiles: FolderFiles<HookFile>;
+  readonly containerDefaults: ContainerDefaults;
   readonly sandboxes: IdStore<Sandbox>;
   readonly containers: IdStore<Container>;
   readonly sandboxNames: Creations;

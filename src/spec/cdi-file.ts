@@ -1,6 +1,7 @@
 import { parse, type ScalarTag } from 'yaml';
 import { CodedError, messageOf, wrapError } from '../lib/errors.ts';
 import { isCdiDeviceName, isCdiKind } from './cdi-names.ts';
+import { type HookName, hookNames } from './oci.ts';
 import { fieldsOf, flagOf, listOf, numberOf, requiredText, stringsOf, textOf, wrong } from './shape.ts';
 
 /** A CDI spec file (tags.cncf.io container-device-interface, SPEC.md "CDI JSON Specification"). */
@@ -46,17 +47,6 @@ export interface CdiMount {
   readonly options: readonly string[];
   readonly type: string;
 }
-
-export type HookName = 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer' | 'poststart' | 'poststop';
-
-export const hookNames: readonly HookName[] = [
-  'prestart',
-  'createRuntime',
-  'createContainer',
-  'startContainer',
-  'poststart',
-  'poststop',
-];
 
 export interface CdiHook {
   readonly hookName: HookName;

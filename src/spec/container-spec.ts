@@ -4,8 +4,11 @@ import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandbo
 import { containerAnnotations } from './annotations.ts';
 import { apparmorProfile } from './apparmor.ts';
 import { buildCapabilities, grantableCapabilities } from './capabilities.ts';
+import { type ContainerDefaults, noDefaults } from './container-defaults.ts';
+import { type ClassSubject, intelRdt, refuseBlockIoClass } from './class-annotations.ts';
 import { defaultMounts } from './default-mounts.ts';
 import { buildDevices, type HostDevice, type ResolvedDevice } from './devices.ts';
+import { addHooks, type HookFile, isHookFor } from './hooks.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { MountInfo } from './mount-table.ts';
 import { buildMounts, type DeclaredVolume, type MountSection, type ResolvedMount, type SandboxFiles } from './mounts.ts';
@@ -50,13 +53,19 @@ export interface ContainerSpecInput {
   /** The Pod's SELinux level, `s0:c1,c2`; only looked at where SELinux is enabled. */
   readonly selinuxLevel?: string;
   readonly host: HostFacts;
+  /** What the node's configuration gives to every container. */
+  readonly defaults?: ContainerDefaults;
+  /** The RDT classes of the host, where `asksForRdt` asks for them. */
+  readonly rdtClasses?: readonly string[];
+  /** The hooks of the node, of which a container gets those that are for it. */
+  readonly hookFiles?: readonly HookFile[];
 }
 
 type SecurityContext = LinuxContainerSecurityContext__Output | null;
 
 /** A container's OCI spec from its CRI config. Pure and deterministic; errors as the parts throw them. */
 export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
-  const { config, sandboxConfig, host } = input;
+  const { config, sandboxConfig, host, defaults = noDefaults } = input;
   const context = config.linux?.securityContext ?? null;
   const privileged = context?.privileged ?? false;
   const capabilities = buildCapabilities(context?.capabilities ?? null, privileged, grantableCapabilities(host));
@@ -77,10 +86,23 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
     hostDevices: input.hostDevices ?? [],
     privileged,
     inUserNamespace: input.namespaces.user !== undefined,
+    ...(defaults.ownDevices && { owner: ownerOf(context) }),
   });
+  const classes = classSubject(config, sandboxConfig);
+  refuseBlockIoClass(classes);
+  const rdt = intelRdt(classes, input.rdtClasses);
+  const pids = defaults.pidsLimit > 0 ? { pids: { limit: defaults.pidsLimit } } : {};
+  const process = processOf(input, context, capabilities, labels);
+  const hookFiles = (input.hookFiles ?? []).filter((file) =>
+    isHookFor(file, {
+      annotations: { ...sandboxConfig.annotations, ...config.annotations },
+      program: process.args[0] ?? '',
+      hasBindMounts: config.mounts.length > 0,
+    }),
+  );
   return {
     ociVersion,
-    process: processOf(input, context, capabilities, labels),
+    process,
     root: { path: 'rootfs', readonly: context?.readonlyRootfs ?? false },
     mounts,
     annotations: containerAnnotations({
@@ -89,11 +111,13 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
       containerName: config.metadata?.name ?? '',
       imageName: input.imageName,
     }),
+    ...(hookFiles.length === 0 ? {} : { hooks: addHooks(undefined, hookFiles) }),
     linux: {
       ...namespaces,
-      resources: mergeResources({ devices: rules }, config.linux?.resources ?? null, host),
+      resources: mergeResources({ devices: rules, ...pids }, config.linux?.resources ?? null, host),
       cgroupsPath: input.cgroupsPath,
       ...(devices.length === 0 ? {} : { devices }),
+      ...(rdt === undefined ? {} : { intelRdt: rdt }),
       ...(seccomp === undefined ? {} : { seccomp }),
       ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
       maskedPaths: privileged ? [] : (context?.maskedPaths ?? []),
@@ -103,13 +127,25 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
   };
 }
 
+/** Root's devices stay the host's owner's: a container that runs as root can use them anyway. */
+function ownerOf(context: SecurityContext): { readonly uid?: number; readonly gid?: number } {
+  const [uid, gid] = [Number(context?.runAsUser?.value ?? 0), Number(context?.runAsGroup?.value ?? 0)];
+  return { ...(uid > 0 && { uid }), ...(gid > 0 && { gid }) };
+}
+
+/** Who a container is to annotations that name classes. */
+export function classSubject(config: ContainerConfig__Output, sandboxConfig: PodSandboxConfig__Output): ClassSubject {
+  const { annotations } = config;
+  return { containerName: config.metadata?.name ?? '', annotations, podAnnotations: sandboxConfig.annotations };
+}
+
 function processOf(
   input: ContainerSpecInput,
   context: SecurityContext,
   capabilities: OciCapabilities,
   labels: SelinuxLabels | undefined,
 ): OciProcess {
-  const { config, image, host } = input;
+  const { config, image, host, defaults = noDefaults } = input;
   const apparmor = apparmorProfile(
     context ?? { privileged: false, apparmor: null, apparmorProfile: '' },
     host,
@@ -120,9 +156,16 @@ function processOf(
     terminal: config.tty,
     user: resolveUser(context ?? rootByImage, image.user, input.userFiles),
     args: processArgs(config, image),
-    env: processEnv({ hostname: input.hostname, tty: config.tty, imageEnv: image.env, envs: config.envs }),
+    env: processEnv({
+      hostname: input.hostname,
+      tty: config.tty,
+      defaultEnv: defaults.env,
+      imageEnv: image.env,
+      envs: config.envs,
+    }),
     cwd: processCwd(config.workingDir, image.workingDir),
     capabilities,
+    ...(defaults.rlimits.length === 0 ? {} : { rlimits: defaults.rlimits }),
     noNewPrivileges: context?.noNewPrivs ?? false,
     ...(apparmor === undefined ? {} : { apparmorProfile: apparmor }),
     ...(oomScoreAdj === undefined ? {} : { oomScoreAdj: clampOomScoreAdj(Number(oomScoreAdj), host) }),
@@ -142,6 +185,7 @@ function mountsOf(input: ContainerSpecInput, context: SecurityContext, hasCgroup
   const { sandboxConfig, host } = input;
   const sandboxOptions = sandboxConfig.linux?.securityContext?.namespaceOptions ?? null;
   const userns = sandboxOptions?.usernsOptions ?? null;
+  const localtime = input.defaults?.localtime;
   const inUserns = userns !== null && input.namespaces.user !== undefined;
   return buildMounts({
     defaults: defaultMounts({
@@ -150,7 +194,7 @@ function mountsOf(input: ContainerSpecInput, context: SecurityContext, hasCgroup
       hasCgroupNamespace,
       host,
     }),
-    files: input.files,
+    files: localtime === undefined ? input.files : { ...input.files, localtime },
     declaredVolumes: input.declaredVolumes ?? [],
     mounts: input.mounts,
     readonlyRootfs: context?.readonlyRootfs ?? false,

@@ -56,9 +56,14 @@ export function buildDevices(options: {
   readonly hostDevices: readonly HostDevice[];
   readonly privileged: boolean;
   readonly inUserNamespace: boolean;
+  /** Whose the asked devices are to be, where not the host's owner's. */
+  readonly owner?: { readonly uid?: number; readonly gid?: number };
 }): DeviceSection {
   const asked = options.devices.flatMap((resolved) =>
-    resolved.nodes.map((node) => ({ node: toOciDevice(node, containerPathOf(resolved, node)), resolved })),
+    resolved.nodes.map((node) => ({
+      node: { ...toOciDevice(node, containerPathOf(resolved, node)), ...options.owner },
+      resolved,
+    })),
   );
   const hosts = options.privileged && !options.inUserNamespace ? options.hostDevices : [];
   const byPath = new Map<string, OciDevice>();

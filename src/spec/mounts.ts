@@ -22,6 +22,8 @@ export interface SandboxFiles {
   readonly resolvConf?: string;
   /** The directory to mount as /dev/shm: the Pod's, or the host's own in the host's IPC namespace. */
   readonly shm?: string;
+  /** The host's file with the node's time zone. */
+  readonly localtime?: string;
 }
 
 /** A directory of its own for a VOLUME that the image declares. */
@@ -129,6 +131,10 @@ function sandboxFileMounts(input: MountInput): OciMount[] {
       ? []
       : [{ destination, type: 'bind', source, options: ['rbind', 'rprivate', access], ...idMapped(input.idMappings) }],
   );
+  if (files.localtime !== undefined) {
+    // Readable by all and the host's own, which may lie where owners cannot be mapped.
+    mounts.push({ destination: '/etc/localtime', type: 'bind', source: files.localtime, options: ['rbind', 'rprivate', 'ro'] });
+  }
   if (files.shm === undefined) return mounts;
   // Not id-mapped: tmpfs learnt that in 6.3 only, and the directory is empty and open to all anyway. The flags
   // are those it is mounted with, which a remount by runc would drop if they weren't repeated.

@@ -30,6 +30,18 @@ export interface OciHooks {
   readonly poststop?: readonly OciHook[];
 }
 
+/** A stage at which hooks run. */
+export type HookName = keyof OciHooks;
+
+export const hookNames: readonly HookName[] = [
+  'prestart',
+  'createRuntime',
+  'createContainer',
+  'startContainer',
+  'poststart',
+  'poststop',
+];
+
 export interface OciHook {
   readonly path: string;
   readonly args?: readonly string[];
@@ -46,11 +58,19 @@ export interface OciProcess {
   readonly env: readonly string[];
   readonly cwd: string;
   readonly capabilities?: OciCapabilities;
-  readonly rlimits?: readonly { readonly type: string; readonly hard: Int64; readonly soft: Int64 }[];
+  readonly rlimits?: readonly OciRlimit[];
   readonly noNewPrivileges?: boolean;
   readonly apparmorProfile?: string;
   readonly oomScoreAdj?: number;
   readonly selinuxLabel?: string;
+}
+
+/** config.md "rlimits". */
+export interface OciRlimit {
+  /** `RLIMIT_NOFILE` */
+  readonly type: string;
+  readonly hard: Int64;
+  readonly soft: Int64;
 }
 
 export interface OciUser {
@@ -144,6 +164,7 @@ export interface OciResources {
   readonly memory?: { readonly limit?: Int64; readonly swap?: Int64 };
   readonly cpu?: OciCpu;
   readonly hugepageLimits?: readonly OciHugepageLimit[];
+  readonly pids?: { readonly limit: number };
   readonly unified?: Readonly<Record<string, string>>;
 }
 

@@ -34,20 +34,21 @@ export function processArgs(
 }
 
 /**
- * A container's environment: defaults, then the image's, then the config's, where a later value takes the place
- * of an earlier one. Config values are bytes on the wire, yet the spec is JSON: what isn't UTF-8 becomes U+FFFD,
+ * A container's environment: defaults, the node's own among them, then the image's, then the config's, where a
+ * later value takes the place of an earlier one. Config values are bytes on the wire, yet the spec is JSON: what isn't UTF-8 becomes U+FFFD,
  * as Go's encoder makes it in every other runtime.
  */
 export function processEnv(options: {
   readonly hostname: string;
   readonly tty: boolean;
+  readonly defaultEnv?: readonly string[];
   readonly imageEnv: readonly string[];
   readonly envs: readonly KeyValue__Output[];
 }): string[] {
   const defaults = [defaultPath, `HOSTNAME=${options.hostname}`];
   if (options.tty) defaults.push('TERM=xterm');
   const configured = options.envs.map(({ key, value }) => `${key}=${value.toString('utf8')}`);
-  return mergeEnv([...defaults, ...options.imageEnv, ...configured]);
+  return mergeEnv([...defaults, ...(options.defaultEnv ?? []), ...options.imageEnv, ...configured]);
 }
 
 /** Keeps one entry a name: the place of its first, the value of its last. A bare `NAME` takes the name out. */

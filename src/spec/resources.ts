@@ -23,6 +23,7 @@ export function mergeResources(
   const unified = host.cgroupVersion === 2 ? { ...base.unified, ...given.unified } : {};
   return {
     ...(base.devices === undefined ? {} : { devices: base.devices }),
+    ...(base.pids === undefined ? {} : { pids: base.pids }),
     ...(isEmpty(memory) ? {} : { memory }),
     ...(isEmpty(cpu) ? {} : { cpu }),
     ...(hugepageLimits.length === 0 ? {} : { hugepageLimits }),
@@ -30,9 +31,9 @@ export function mergeResources(
   };
 }
 
-/** What a task update may carry: all but the devices, whose rules are fixed at creation. */
+/** What a task update may carry: all but what is fixed at creation. */
 export function toTaskResources(resources: OciResources): OciResources {
-  const { devices: _devices, ...rest } = resources;
+  const { devices: _devices, pids: _pids, ...rest } = resources;
   return rest;
 }
 

@@ -21,6 +21,8 @@ import { RecordFiles } from '../../src/pod/record-files.ts';
 import { markBroken } from '../../src/pod/recover-sandbox.ts';
 import { Runtimes } from '../../src/pod/runtimes.ts';
 import type { Sandbox, SandboxRecord } from '../../src/pod/sandbox.ts';
+import { noDefaults } from '../../src/spec/container-defaults.ts';
+import { parseHookFile } from '../../src/spec/hooks.ts';
 import { parseCdiFile } from '../../src/spec/cdi-file.ts';
 import { Faults } from './containerd/faults.ts';
 import { FakeContainerd } from './fake-containerd.ts';
@@ -77,6 +79,7 @@ export class FakeSurroundings {
     devicesAt: async () => [],
     hostDevices: async () => [],
     apparmorProfiles: async () => [],
+    rdtClasses: async () => undefined,
     hostname: () => 'node',
     cgroupUsage: async () => undefined,
     interfaces: async () => [],
@@ -166,6 +169,8 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
       [{ name: 'runc', type: 'io.containerd.runc.v2', options: undefined, systemdCgroup: false, snapshotter: 'overlayfs' }],
       'runc',
     ),
+    hookFiles: new FolderFiles({ folders: [], isWanted: () => false, parse: parseHookFile, log }),
+    containerDefaults: noDefaults,
     cdiFiles: new FolderFiles({ folders: [], isWanted: () => false, parse: parseCdiFile, log }),
     sandboxes,
     containers,

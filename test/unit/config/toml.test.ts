@@ -29,6 +29,14 @@ const defaults = {
   },
   cni: { confDir: '/etc/cni/net.d', binDirs: ['/opt/cni/bin'], gc: false },
   cdi: { specDirs: ['/etc/cdi', '/var/run/cdi'] },
+  containers: {
+    defaultEnv: [],
+    defaultUlimits: [],
+    timezone: '',
+    pidsLimit: 0,
+    deviceOwnershipFromSecurityContext: false,
+    hooksDirs: [],
+  },
   runtimes: {
     default: 'runc',
     handlers: { runc: { type: 'io.containerd.runc.v2', options: { BinaryName: '', SystemdCgroup: false } } },
