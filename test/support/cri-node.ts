@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { busyboxImage } from '../../hack/images/catalogue.ts';
@@ -8,6 +8,7 @@ import type { PodSandboxConfig } from '../../src/types/cri/runtime/v1/PodSandbox
 import type { RuntimeServiceDefinition } from '../../src/types/cri/runtime/v1/RuntimeService.ts';
 import { type Answer, CriClient } from './cri-client.ts';
 import { Pod } from './cri-pod.ts';
+import { findCgroups } from './node/cgroups.ts';
 import type { PodwrightDaemon, PodwrightOptions } from './node/podwright.ts';
 import { TempNode, type TempNodeOptions } from './temp-node.ts';
 import { eventually } from './eventually.ts';
@@ -146,6 +147,20 @@ export class CriNode {
         await this.call('RemovePodSandbox', { podSandboxId });
       }),
     );
+  }
+
+  /**
+   * Clears what is containerd's and runc's own to lose when a call is cut off in their midst: a shim that no task
+   * was made in yet, which containerd ends at its next start, and the empty cgroups of a runc that was killed.
+   */
+  async clearCutOff(): Promise<void> {
+    await this.node.containerd.restart();
+    await eventually('podwright has containerd back', async () => {
+      const { status: told } = await this.call('Status', {});
+      return told?.conditions.every((condition) => condition.status);
+    });
+    // The deepest first; a cgroup with a process in it stays, and is found to be left.
+    for (const group of (await findCgroups(this.node.facts)).toReversed()) await rmdir(group).catch(() => {});
   }
 
   /** What exists beside images: the same before and after whatever is to leave nothing. */

@@ -227,6 +227,7 @@ describe('a failure', function () {
         return status?.conditions.every((condition) => condition.status);
       });
       await cri().removePods();
+      await cri().clearCutOff();
       await cri().assertNothingLeft();
     }
   });

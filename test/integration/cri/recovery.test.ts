@@ -135,6 +135,7 @@ describe('after', function () {
       }
       await cri().removePods();
       assert.deepEqual(await cri().containerIds(), []);
+      await cri().clearCutOff();
       await cri().assertNothingLeft();
     });
 
