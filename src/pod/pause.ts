@@ -1,3 +1,4 @@
+import { throwIfAborted } from '../lib/abort.ts';
 import { isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { buildPauseSpec } from '../spec/pause-spec.ts';
 import { seccompFile } from '../spec/seccomp.ts';
@@ -148,13 +149,17 @@ export class PauseKeeper {
     }
   }
 
-  /** Makes and starts the pause container. Resolves to the id of its process. */
+  /**
+   * Makes and starts the pause container. Resolves to the id of its process. The signal ends it between two steps
+   * and never in one: a creation that is cut off in containerd goes on in runc for a while, and leaves a cgroup
+   * behind whoever removes the rest.
+   */
   async #make(sandbox: Sandbox, signal: AbortSignal): Promise<number> {
     const { containerd, runtimes, images, sandboxImage } = this.#parts;
     const { id } = sandbox;
     const image = await images.ensure(sandboxImage, signal);
     const runtime = runtimes.get(sandbox.record.runtimeHandler);
-    const call = { signal, lease: sandboxLease(id) };
+    const call = { lease: sandboxLease(id) };
     const spec = await this.#spec(sandbox, image);
     try {
       const record = containerd.containers.create(
@@ -173,6 +178,7 @@ export class PauseKeeper {
       );
       const snapshot = containerd.snapshots(runtime.snapshotter).prepare(id, image.chainId, idMapLabels(spec), call);
       const [rootfs] = await allSettledOrThrow([snapshot, record]);
+      throwIfAborted(signal, 'create its task');
       const { pid } = await containerd.tasks.create(
         {
           containerId: id,
