@@ -9,6 +9,7 @@ import { complaintOf } from '../../../src/cni/plugin-error.ts';
 import { CodedError, isKind } from '../../../src/lib/errors.ts';
 import type { ErrorKind } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
+import { until } from '../../support/until.ts';
 
 describe('a CNI plugin', () => {
   let folder = '';
@@ -102,8 +103,11 @@ describe('a CNI plugin', () => {
     await assert.rejects(run(script, {}, { timeoutMs: 300 }), fails('deadlineExceeded', /ADD for "abc": it did not end within 0\.3 s and was killed/));
     const [helper, plugin] = (await readFile(path.join(folder, 'pid'), 'utf8')).trim().split('\n');
     assert.ok(!existsSync(`/proc/${plugin}`));
-    const state = await readFile(`/proc/${helper}/stat`, 'utf8').catch(() => '0 (sleep) Z');
-    assert.match(state, /\) [ZX]/);
+    // Nobody here is its parent: the kernel takes a moment to end what was killed.
+    await until('its helper has ended too', async () => {
+      const state = await readFile(`/proc/${helper}/stat`, 'utf8').catch(() => '0 (sleep) Z');
+      return /\) [ZX]/u.test(state);
+    });
   });
 
   it('is killed when its caller goes away', async () => {
