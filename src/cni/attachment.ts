@@ -111,12 +111,12 @@ export function bandwidthArgs(annotations: Readonly<Record<string, string>>): Js
 function bandwidthRate(annotations: Readonly<Record<string, string>>, key: string): number | undefined {
   const text = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
   if (text === undefined) return undefined;
-  const field = `annotation ${key}`;
+  const field = `config.annotations["${key}"]`;
   let rate: bigint;
   try {
     rate = parseQuantity(text);
   } catch (error) {
-    throw new CodedError('invalidArgument', `${field}: ${messageOf(error)}`, { cause: error });
+    throw new CodedError('invalidArgument', `${field} is ${JSON.stringify(text)}: ${messageOf(error)}`, { cause: error });
   }
   // Kubernetes' own bounds: less than 1k or more than 1P bits per second is a mistake.
   if (rate < 1000n || rate > 10n ** 15n) throw invalidField(field, text, 'a bandwidth is between 1k and 1P bits per second');
@@ -136,10 +136,17 @@ function checkIfName(name: string): string {
   return name;
 }
 
+// Where the request gives what plugins get under other names.
+const argumentFields: Readonly<Record<string, string>> = {
+  K8S_POD_NAMESPACE: 'config.metadata.namespace',
+  K8S_POD_NAME: 'config.metadata.name',
+  K8S_POD_UID: 'config.metadata.uid',
+};
+
 // CNI_ARGS has no way to quote: a ";" in a Pod's name would become an argument of its own.
 function checkArgs(args: readonly (readonly [string, string])[]): readonly (readonly [string, string])[] {
   for (const [key, value] of args) {
-    if (/[;\0]/.test(value)) throw invalidField(key, value, 'CNI arguments hold neither ";" nor NUL');
+    if (/[;\0]/.test(value)) throw invalidField(argumentFields[key] ?? key, value, 'CNI arguments hold neither ";" nor NUL');
   }
   return args;
 }

@@ -2,6 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { CodedError, errnoOf, invalidField, messageOf } from '../lib/errors.ts';
 import { setThreadEffectiveUid } from './libc.ts';
 
+/** The request's field that sysctls come from; messages name it. */
+const field = 'config.linux.sysctls';
+
 /**
  * The file of a sysctl. Names separate with dots or, as sysctl(8) has it, with slashes, where a dot is then part
  * of a name (`net/ipv4/conf/eth0.1/rp_filter`); the first separator decides. `invalidArgument` for anything else.
@@ -10,7 +13,7 @@ export function sysctlPath(name: string): string {
   const slashes = /^[^./]*\//.test(name);
   const parts = slashes ? name.split('/') : name.split('.').map((part) => part.replaceAll('/', '.'));
   const bad = parts.some((part) => !/^[A-Za-z0-9_.-]+$/.test(part) || part === '.' || part === '..');
-  if (bad || parts.length < 2) throw invalidField('sysctl name', name, 'not the name of a sysctl');
+  if (bad || parts.length < 2) throw invalidField(field, name, 'not the name of a sysctl');
   return `/proc/sys/${parts.join('/')}`;
 }
 
@@ -31,13 +34,13 @@ export function writeSysctls(sysctls: Readonly<Record<string, string>>, kinds: r
   for (const [name, value] of Object.entries(sysctls)) {
     const owner = sysctlNamespace(name);
     if (owner === undefined || !kinds.includes(owner)) {
-      throw invalidField('sysctl name', name, 'it belongs to no namespace of this sandbox but to the node');
+      throw invalidField(field, name, 'it belongs to no namespace of this sandbox but to the node');
     }
     try {
       writeSysctl(sysctlPath(name), value, rootUid);
     } catch (error) {
       const why = errnoOf(error) === 'ENOENT' ? 'the kernel has no such sysctl here' : messageOf(error);
-      throw new CodedError('invalidArgument', `write sysctl ${name}=${JSON.stringify(value)}: ${why}`, { cause: error });
+      throw new CodedError('invalidArgument', `${field}[${JSON.stringify(name)}] is ${JSON.stringify(value)}: ${why}`, { cause: error });
     }
   }
 }

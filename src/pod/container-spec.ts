@@ -67,8 +67,8 @@ export async function containerSpec(
   const context = config.linux?.securityContext ?? null;
   const [userFiles, mounts, devices, seccompProfile] = await Promise.all([
     parts.images.userFiles(image),
-    Promise.all(config.mounts.map((mount) => resolveMount(mount, of.volumes))),
-    Promise.all(config.devices.map((device) => resolveDevice(parts, device))),
+    Promise.all(config.mounts.map((mount, at) => resolveMount(mount, at, of.volumes))),
+    Promise.all(config.devices.map((device, at) => resolveDevice(parts, device, at))),
     readProfile(seccompFile(context)),
   ]);
   const rdtClasses = asksForRdt(classSubject(config, sandbox.config)) ? await parts.kernel.rdtClasses() : undefined;
@@ -131,7 +131,7 @@ function targetPid(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__
   const options = config.linux?.securityContext?.namespaceOptions;
   if (options?.pid !== 'TARGET') return undefined;
   const target = parts.containers.find(options.targetId);
-  const field = 'linux.security_context.namespace_options.target_id';
+  const field = 'config.linux.security_context.namespace_options.target_id';
   if (target === undefined) throw invalidField(field, options.targetId, 'no such container');
   if (target.sandboxId !== sandbox.id) throw invalidField(field, options.targetId, 'that container is of another pod sandbox');
   if (target.state !== 'CONTAINER_RUNNING') throw invalidField(field, options.targetId, `that container is ${target.state}, not running`);
@@ -142,13 +142,13 @@ function targetPid(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__
  * A host path with its symlinks followed. One that is missing becomes a folder: the proto wants an error,
  * but hostPath volumes without a type have come to depend on it, with every runtime.
  */
-async function resolveMount(mount: Mount__Output, volumes: Volumes): Promise<ResolvedMount> {
+async function resolveMount(mount: Mount__Output, at: number, volumes: Volumes): Promise<ResolvedMount> {
   const image = volumes.images.get(mount);
   if (image !== undefined) return { mount, source: image, isImage: true };
   try {
     return { mount, source: await realpathOrNewFolder(mount.hostPath) };
   } catch (error) {
-    throw new CodedError('invalidArgument', `mounts.host_path is "${mount.hostPath}": ${messageOf(error)}`, { cause: error });
+    throw unusable(`config.mounts[${at}].host_path`, mount.hostPath, error);
   }
 }
 
@@ -163,24 +163,30 @@ async function realpathOrNewFolder(file: string): Promise<string> {
   }
 }
 
-async function resolveDevice(parts: SpecParts, device: ResolvedDevice['device']): Promise<ResolvedDevice> {
+async function resolveDevice(parts: SpecParts, device: ResolvedDevice['device'], at: number): Promise<ResolvedDevice> {
   try {
     const source = await realpath(device.hostPath);
     const nodes = await parts.kernel.devicesAt(source);
     if (nodes.length === 0) throw new Error('neither a device nor a folder of devices');
     return { device, source, nodes };
   } catch (error) {
-    throw new CodedError('invalidArgument', `devices.host_path is "${device.hostPath}": ${messageOf(error)}`, { cause: error });
+    throw unusable(`config.devices[${at}].host_path`, device.hostPath, error);
   }
 }
 
-export async function readProfile(file: string | undefined): Promise<string | undefined> {
+/** The text of a Localhost seccomp profile. INVALID_ARGUMENT with field and path when it cannot be read. */
+export async function readProfile(file: ReturnType<typeof seccompFile>): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
-    return await readFile(file, 'utf8');
+    return await readFile(file.path, 'utf8');
   } catch (error) {
-    throw new CodedError('invalidArgument', `read seccomp profile "${file}": ${messageOf(error)}`, { cause: error });
+    throw unusable(file.field, file.path, error);
   }
+}
+
+/** A path of the request with which the node can do nothing. */
+function unusable(field: string, file: string, error: unknown): CodedError {
+  return new CodedError('invalidArgument', `${field} is ${JSON.stringify(file)}: ${messageOf(error)}`, { cause: error });
 }
 
 /** overlayfs of containerd 2 shifts owners by these labels, one range each, as `containerID:hostID:size`. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
-import { CodedError, messageOf } from '../lib/errors.ts';
+import { CodedError, invalidField, messageOf } from '../lib/errors.ts';
 import type { Undo } from '../lib/undo.ts';
 import { isImageVolume } from '../spec/mounts.ts';
 import { mountView, releaseViews } from './image-views.ts';
@@ -33,9 +33,9 @@ export async function mountImageVolumes(parts: VolumeParts, of: VolumesOf, undo:
   for (const [n, mount] of of.config.mounts.entries()) {
     if (!isImageVolume(mount)) continue;
     try {
-      sources.set(mount, await mountOne(parts, of, mount, String(n)));
+      sources.set(mount, await mountOne(parts, of, mount, n));
     } catch (error) {
-      const what = `image volume "${mount.image?.image}" at ${mount.containerPath}`;
+      const what = `config.mounts[${n}]: image volume "${mount.image?.image}" at ${mount.containerPath}`;
       throw new CodedError('unknown', `${what}: ${messageOf(error)}`, { cause: error, reason: 'ImageVolumeMountFailed' });
     }
   }
@@ -47,14 +47,14 @@ export function imageVolumeNames(config: ContainerConfig__Output): string[] {
   return config.mounts.flatMap((mount, n) => (isImageVolume(mount) ? [String(n)] : []));
 }
 
-async function mountOne(parts: VolumeParts, of: VolumesOf, mount: Mount__Output, name: string): Promise<string> {
+async function mountOne(parts: VolumeParts, of: VolumesOf, mount: Mount__Output, at: number): Promise<string> {
   const reference = mount.image?.image ?? '';
   const image = parts.images.find(reference);
   if (image === undefined) throw new CodedError('notFound', `image "${reference}" is not here; pull it first`);
-  checkSubPath(mount.imageSubPath);
+  checkSubPath(mount.imageSubPath, at);
   const { chainId } = image;
   const userNamespace = of.sandbox.record.namespaces.user;
-  const folder = await mountView(parts, { ...of, name, chainId, userNamespace });
+  const folder = await mountView(parts, { ...of, name: String(at), chainId, userNamespace });
   if (mount.imageSubPath === '') return folder;
   const inside = await parts.kernel.pathInRoot(folder, mount.imageSubPath);
   if (inside === undefined) throw new CodedError('notFound', `image_sub_path "${mount.imageSubPath}" is not in the image`);
@@ -62,8 +62,8 @@ async function mountOne(parts: VolumeParts, of: VolumesOf, mount: Mount__Output,
 }
 
 /** Links in the image cannot lead out of it; this is for a path that says so itself. */
-function checkSubPath(subPath: string): void {
+function checkSubPath(subPath: string, at: number): void {
   if (path.posix.isAbsolute(subPath) || subPath.split('/').includes('..')) {
-    throw new CodedError('invalidArgument', `image_sub_path is "${subPath}": it must be a relative path without ".."`);
+    throw invalidField(`config.mounts[${at}].image_sub_path`, subPath, 'it must be a relative path without ".."');
   }
 }

@@ -1,9 +1,11 @@
-import { CodedError } from '../lib/errors.ts';
+import { CodedError, invalidField } from '../lib/errors.ts';
 import type { SecurityProfile__Output } from '../types/cri/runtime/v1/SecurityProfile.ts';
 import { chooseProfile } from './security-profile.ts';
 
 /** The profile that stands for RuntimeDefault, under the name that containerd's CRI loads it by. */
 export const defaultApparmorProfile = 'cri-containerd.apparmor.d';
+
+const field = 'config.linux.security_context.apparmor';
 
 /**
  * OCI `process.apparmorProfile` (CRI apparmor, or the deprecated apparmor_profile). `loaded` are the names in
@@ -23,17 +25,17 @@ export function apparmorProfile(
   if (choice.kind === 'unconfined') return undefined;
   if (!host.apparmorEnabled) {
     if (choice.kind === 'unset') return undefined;
-    throw new CodedError('invalidArgument', `apparmor asks for ${choice.kind}, but AppArmor is not enabled here`);
+    throw new CodedError('invalidArgument', `${field} asks for ${choice.kind}, but AppArmor is not enabled on this node`);
   }
-  if (choice.kind === 'localhost') return requireLoaded(choice.ref, loaded);
+  if (choice.kind === 'localhost') return requireLoaded(choice.field, choice.ref, loaded);
   if (context.privileged) return undefined;
-  if (choice.kind === 'runtimeDefault') return requireLoaded(defaultApparmorProfile, loaded);
+  if (choice.kind === 'runtimeDefault') return requireLoaded(field, defaultApparmorProfile, loaded);
   return loaded.includes(defaultApparmorProfile) ? defaultApparmorProfile : undefined;
 }
 
-function requireLoaded(name: string, loaded: readonly string[]): string {
+function requireLoaded(asked: string, name: string, loaded: readonly string[]): string {
   if (loaded.includes(name)) return name;
-  throw new CodedError('invalidArgument', `apparmor profile ${JSON.stringify(name)} is not loaded on this host`);
+  throw invalidField(asked, name, 'no profile of this name is loaded on this node (/sys/kernel/security/apparmor/profiles)');
 }
 
 /** The profile names in the text of /sys/kernel/security/apparmor/profiles: `name (mode)` lines. */

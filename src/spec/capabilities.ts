@@ -112,7 +112,7 @@ function inKernelOrder(names: ReadonlySet<string>): string[] {
 }
 
 function namesOf(field: string, given: readonly string[]): { all: boolean; names: string[] } {
-  const names = given.map((name) => canonicalName(field, name));
+  const names = given.map((name) => canonicalName(`config.linux.security_context.capabilities.${field}`, name));
   return { all: names.includes('ALL'), names: names.filter((name) => name !== 'ALL') };
 }
 
@@ -121,6 +121,6 @@ function canonicalName(field: string, given: string): string {
   const upper = given.toUpperCase();
   const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
   if (name === 'CAP_ALL') return 'ALL';
-  if (!kernelCapabilities.includes(name)) throw invalidField(field, given, 'no such capability');
+  if (!kernelCapabilities.includes(name)) throw invalidField(field, given, 'no such capability; see capabilities(7), ALL stands for all of them');
   return name;
 }

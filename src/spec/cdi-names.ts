@@ -22,7 +22,7 @@ const annotationPrefix = 'cdi.k8s.io/';
  * annotations by which kubelets before 1.28 passed them. invalidArgument for what is not `vendor/class=name`.
  */
 export function cdiDeviceNames(config: Pick<ContainerConfig__Output, 'CDIDevices' | 'annotations'>): string[] {
-  const names = config.CDIDevices.map(({ name }) => requireQualified('config.CDI_devices.name', name));
+  const names = config.CDIDevices.map(({ name }, at) => requireQualified(`config.CDI_devices[${at}].name`, name));
   const keys = Object.keys(config.annotations).filter((key) => key.startsWith(annotationPrefix)).toSorted();
   for (const key of keys) {
     const listed = (config.annotations[key] ?? '').split(',');

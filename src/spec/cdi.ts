@@ -57,5 +57,5 @@ function offered(registry: CdiRegistry, kind: string): string {
 function unresolvable(registry: CdiRegistry, unresolved: readonly string[]): CodedError {
   const where = `looked in ${registry.folders.map(({ path }) => path).join(' and ')}`;
   const problems = registry.problems.length === 0 ? '' : `; passed over ${registry.problems.join('; ')}`;
-  return new CodedError('invalidArgument', `CDI device ${unresolved.join('; ')}: ${where}${problems}`);
+  return new CodedError('invalidArgument', `config.CDI_devices: CDI device ${unresolved.join('; ')}: ${where}${problems}`);
 }

@@ -17,5 +17,5 @@ export function toCgroupsPath(parent: string, id: string, systemd: boolean): str
 }
 
 function mismatch(parent: string, why: string): Error {
-  return invalidField('linux.cgroup_parent', parent, why);
+  return invalidField('config.linux.cgroup_parent', parent, why);
 }

@@ -4,7 +4,8 @@ import type { OciIntelRdt } from './oci.ts';
 type Annotations = Readonly<Record<string, string>>;
 
 interface Asked {
-  readonly key: string;
+  /** Where it was asked, as a path of the request. */
+  readonly field: string;
   readonly name: string;
 }
 
@@ -17,14 +18,15 @@ export interface ClassSubject {
 
 /** The names that a container's class goes by in annotations, the first found counting (intel/goresctrl). */
 function classOf(kind: 'rdt' | 'blockio', subject: ClassSubject): Asked | undefined {
-  const places: [Annotations, string][] = [
-    [subject.annotations, `io.kubernetes.cri.${kind}-class`],
-    [subject.podAnnotations, `${kind}.resources.beta.kubernetes.io/container.${subject.containerName}`],
-    [subject.podAnnotations, `${kind}.resources.beta.kubernetes.io/pod`],
+  const ofPod = "the Pod's config.annotations";
+  const places: [Annotations, string, string][] = [
+    [subject.annotations, 'config.annotations', `io.kubernetes.cri.${kind}-class`],
+    [subject.podAnnotations, ofPod, `${kind}.resources.beta.kubernetes.io/container.${subject.containerName}`],
+    [subject.podAnnotations, ofPod, `${kind}.resources.beta.kubernetes.io/pod`],
   ];
-  for (const [annotations, key] of places) {
-    const name = annotations[key];
-    if (name !== undefined) return name === '' ? undefined : { key, name };
+  for (const [annotations, where, key] of places) {
+    const name = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
+    if (name !== undefined) return name === '' ? undefined : { field: `${where}["${key}"]`, name };
   }
   return undefined;
 }
@@ -41,7 +43,7 @@ export function asksForRdt(subject: ClassSubject): boolean {
 export function intelRdt(subject: ClassSubject, classes: readonly string[] | undefined): OciIntelRdt | undefined {
   const asked = classOf('rdt', subject);
   if (asked === undefined) return undefined;
-  const field = `annotation ${asked.key}`;
+  const { field } = asked;
   if (classes === undefined) throw invalidField(field, asked.name, 'this host has no RDT classes: resctrl is not mounted');
   if (!classes.includes(asked.name)) {
     throw invalidField(field, asked.name, `no such class in /sys/fs/resctrl; there are ${classes.join(', ') || 'none'}`);
@@ -53,5 +55,5 @@ export function intelRdt(subject: ClassSubject, classes: readonly string[] | und
 export function refuseBlockIoClass(subject: ClassSubject): void {
   const asked = classOf('blockio', subject);
   if (asked === undefined) return;
-  throw invalidField(`annotation ${asked.key}`, asked.name, 'podwright has no block I/O classes; limit I/O with the unified io.* keys');
+  throw invalidField(asked.field, asked.name, 'podwright has no block I/O classes; limit I/O with the unified io.* keys');
 }

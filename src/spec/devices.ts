@@ -59,10 +59,10 @@ export function buildDevices(options: {
   /** Whose the asked devices are to be, where not the host's owner's. */
   readonly owner?: { readonly uid?: number; readonly gid?: number };
 }): DeviceSection {
-  const asked = options.devices.flatMap((resolved) =>
+  const asked = options.devices.flatMap((resolved, at) =>
     resolved.nodes.map((node) => ({
       node: { ...toOciDevice(node, containerPathOf(resolved, node)), ...options.owner },
-      resolved,
+      access: deviceAccess(resolved.device, at),
     })),
   );
   const hosts = options.privileged && !options.inUserNamespace ? options.hostDevices : [];
@@ -71,7 +71,7 @@ export function buildDevices(options: {
   for (const { node } of asked) byPath.set(node.path, node);
   const rules: readonly OciDeviceRule[] = options.privileged
     ? [{ allow: true, access: 'rwm' }]
-    : [...defaultRules, ...asked.map(({ node, resolved }) => toRule(node, resolved.device))];
+    : [...defaultRules, ...asked.map(({ node, access }) => toRule(node, access))];
   return { devices: [...byPath.values()], rules };
 }
 
@@ -85,10 +85,15 @@ function toOciDevice(node: HostDevice, containerPath: string): OciDevice {
   return { path: containerPath, type, major, minor, fileMode, uid, gid };
 }
 
-function toRule(node: OciDevice, device: Device__Output): OciDeviceRule {
+/** What a container may do with a device (CRI Device.permissions); `at` is its place in the request. */
+export function deviceAccess(device: Device__Output, at: number): string {
   const access = device.permissions === '' ? 'rwm' : device.permissions;
   if (!/^[rwm]+$/u.test(access)) {
-    throw invalidField(`permissions of the device ${device.hostPath}`, access, 'only r, w and m');
+    throw invalidField(`config.devices[${at}].permissions`, access, `device ${device.hostPath}: only r, w and m`);
   }
+  return access;
+}
+
+function toRule(node: OciDevice, access: string): OciDeviceRule {
   return { allow: true, type: node.type === 'b' ? 'b' : 'c', major: node.major, minor: node.minor, access };
 }

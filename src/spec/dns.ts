@@ -3,9 +3,9 @@ import type { DNSConfig__Output } from '../types/cri/runtime/v1/DNSConfig.ts';
 
 /** A Pod's resolv.conf (CRI DNSConfig; resolv.conf(5)). invalidArgument for a value that would break its line. */
 export function resolvConfText(dns: DNSConfig__Output): string {
-  const servers = checked('dns_config.servers', dns.servers);
-  const searches = checked('dns_config.searches', dns.searches);
-  const options = checked('dns_config.options', dns.options);
+  const servers = checked('config.dns_config.servers', dns.servers);
+  const searches = checked('config.dns_config.searches', dns.searches);
+  const options = checked('config.dns_config.options', dns.options);
   return [
     ...(searches.length > 0 ? [`search ${searches.join(' ')}`] : []),
     ...servers.map((server) => `nameserver ${server}`),

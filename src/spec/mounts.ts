@@ -49,6 +49,7 @@ export interface MountSection {
   readonly rootfsPropagation?: OciPropagation;
 }
 
+const propagations = ['PROPAGATION_PRIVATE', 'PROPAGATION_HOST_TO_CONTAINER', 'PROPAGATION_BIDIRECTIONAL'];
 const allowedOptions: readonly string[] = ['noexec', 'nodev', 'nosuid'];
 
 /**
@@ -59,7 +60,7 @@ const allowedOptions: readonly string[] = ['noexec', 'nodev', 'nosuid'];
  */
 export function buildMounts(input: MountInput): MountSection {
   const byPath = new Map<string, OciMount>();
-  const fromCri = input.mounts.map((mount) => criMount(mount, input));
+  const fromCri = input.mounts.map((mount, at) => criMount(mount, at, input));
   for (const mount of [...declaredVolumeMounts(input), ...sandboxFileMounts(input), ...fromCri]) {
     byPath.delete(mount.destination);
     byPath.set(mount.destination, mount);
@@ -80,21 +81,25 @@ export function isImageVolume(mount: Mount__Output): boolean {
   return (mount.image?.image ?? '') !== '';
 }
 
-/** invalidArgument for what no host could mount: its options, and what recursive_read_only needs beside it. */
-export function checkMountOptions(mount: Mount__Output): void {
+/**
+ * invalidArgument for what no host could mount: its options, and what recursive_read_only needs beside it. `at` is
+ * the mount's place in the request.
+ */
+export function checkMountOptions(mount: Mount__Output, at: number): void {
+  const place = `config.mounts[${at}]`;
+  const which = `the mount at ${mount.containerPath}`;
   const unknown = mount.mountOptions.find((option) => !allowedOptions.includes(option));
   if (unknown !== undefined) {
-    const field = `mount_options of the mount at ${mount.containerPath}`;
-    throw invalidField(field, unknown, `known are ${allowedOptions.join(', ')}`);
+    throw invalidField(`${place}.mount_options`, unknown, `${which} can have ${allowedOptions.join(', ')}`);
   }
   if (mount.imageSubPath !== '' && !isImageVolume(mount)) {
-    throw invalidField(`image_sub_path of the mount at ${mount.containerPath}`, mount.imageSubPath, 'it needs an image');
+    throw invalidField(`${place}.image_sub_path`, mount.imageSubPath, 'it needs an image');
   }
   if (!mount.recursiveReadOnly) return;
-  const field = `recursive_read_only of the mount at ${mount.containerPath}`;
-  if (!mount.readonly) throw invalidField(field, true, 'it needs readonly too');
+  const field = `${place}.recursive_read_only`;
+  if (!mount.readonly) throw invalidField(field, true, `${which} needs readonly too`);
   if (mount.propagation !== 'PROPAGATION_PRIVATE') {
-    throw invalidField(field, true, `it needs private propagation, not ${mount.propagation}`);
+    throw invalidField(field, true, `${which} needs private propagation, not ${mount.propagation}`);
   }
 }
 
@@ -142,8 +147,8 @@ function sandboxFileMounts(input: MountInput): OciMount[] {
   return [...mounts, { destination: '/dev/shm', type: 'bind', source: files.shm, options }];
 }
 
-function criMount({ mount, source, isImage = false }: ResolvedMount, input: MountInput): OciMount {
-  checkMountOptions(mount);
+function criMount({ mount, source, isImage = false }: ResolvedMount, at: number, input: MountInput): OciMount {
+  checkMountOptions(mount, at);
   const access = accessOf(mount, input.rroSupported);
   return {
     destination: path.posix.resolve('/', mount.containerPath),
@@ -151,7 +156,7 @@ function criMount({ mount, source, isImage = false }: ResolvedMount, input: Moun
     source,
     options: [
       'rbind',
-      propagationOf(mount, source, input.mountInfo),
+      propagationOf(mount, at, source, input.mountInfo),
       isImage && access === 'rw' ? 'ro' : access,
       ...mount.mountOptions,
     ],
@@ -160,27 +165,38 @@ function criMount({ mount, source, isImage = false }: ResolvedMount, input: Moun
 }
 
 /** CRI MountPropagation; a mount that shall propagate has to come from one that does on the host. */
-function propagationOf(mount: Mount__Output, source: string, table: readonly MountInfo[]): OciPropagation {
+function propagationOf(mount: Mount__Output, at: number, source: string, table: readonly MountInfo[]): OciPropagation {
   const wanted = mount.propagation;
   switch (wanted) {
     case 'PROPAGATION_PRIVATE':
       return 'rprivate';
     case 'PROPAGATION_HOST_TO_CONTAINER':
-      requireTag(source, table, ['shared:', 'master:'], 'shared or slave');
+      requireTag(mount, at, source, table, ['shared:', 'master:'], 'shared or slave');
       return 'rslave';
     case 'PROPAGATION_BIDIRECTIONAL':
-      requireTag(source, table, ['shared:'], 'shared');
+      requireTag(mount, at, source, table, ['shared:'], 'shared');
       return 'rshared';
   }
-  throw invalidField(`propagation of the mount at ${mount.containerPath}`, wanted, 'no such propagation');
+  throw invalidField(`config.mounts[${at}].propagation`, wanted, `known are ${propagations.join(', ')}`);
 }
 
-function requireTag(source: string, table: readonly MountInfo[], prefixes: readonly string[], what: string): void {
+function requireTag(
+  { propagation, hostPath }: Mount__Output,
+  at: number,
+  source: string,
+  table: readonly MountInfo[],
+  prefixes: readonly string[],
+  what: string,
+): void {
   const found = findMount(table, source);
   const holds = found?.tags.some((tag) => prefixes.some((prefix) => tag.startsWith(prefix))) ?? false;
   if (holds) return;
   const where = found === undefined ? 'on no known mount' : `on the mount "${found.mountPoint}"`;
-  throw new CodedError('invalidArgument', `host_path "${source}" is ${where}, which is not a ${what} mount`);
+  throw invalidField(
+    `config.mounts[${at}].propagation`,
+    propagation,
+    `host_path "${hostPath}" (${source}) is ${where}, which is not a ${what} mount`,
+  );
 }
 
 /** CRI readonly and recursive_read_only; `rro` needs a kernel and an OCI runtime that know it. */

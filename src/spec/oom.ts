@@ -10,7 +10,7 @@ export function clampOomScoreAdj(
   host: Pick<HostFacts, 'ownOomScoreAdj' | 'canLowerOomScore'>,
 ): number {
   if (!Number.isInteger(wanted) || wanted < -1000 || wanted > 1000) {
-    throw invalidField('oom_score_adj', wanted, 'it goes from -1000 to 1000');
+    throw invalidField('config.linux.resources.oom_score_adj', wanted, 'it goes from -1000 to 1000');
   }
   return host.canLowerOomScore ? wanted : Math.max(wanted, host.ownOomScoreAdj);
 }

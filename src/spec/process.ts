@@ -1,6 +1,6 @@
 import path from 'node:path';
 
-import { CodedError } from '../lib/errors.ts';
+import { CodedError, invalidField } from '../lib/errors.ts';
 import type { KeyValue__Output } from '../types/cri/runtime/v1/KeyValue.ts';
 
 /** The parts of an OCI image config that shape a process (image-spec config.md). */
@@ -27,9 +27,13 @@ export function processArgs(
   const keepsCmd = config.command.length === 0 && config.args.length === 0;
   const argv = [...command, ...(keepsCmd ? image.cmd : config.args)];
   if (argv.length === 0) {
-    throw new CodedError('invalidArgument', 'no command specified: neither the container config nor the image has one');
+    throw new CodedError('invalidArgument', 'no command specified: config.command and config.args are empty, and the image has neither ENTRYPOINT nor CMD');
   }
-  if (argv[0] === '') throw new CodedError('invalidArgument', 'command[0] is "": an empty program name cannot be run');
+  if (argv[0] === '') {
+    const field = ["config.command[0]", "the image's ENTRYPOINT", 'config.args[0]', "the image's CMD"];
+    const from = [config.command, image.entrypoint, config.args].findIndex((list) => list.length > 0);
+    throw invalidField(field.at(from) ?? '', '', 'an empty program name cannot be run');
+  }
   return argv;
 }
 

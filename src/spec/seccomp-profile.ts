@@ -15,11 +15,11 @@ interface FilterFacts {
 /**
  * A Localhost profile's text as OCI seccomp. Takes the OCI form (`architectures`, `names`) and Docker's
  * (`archMap`, `name`, and `includes`/`excludes` by caps, arches, minKernel, which are resolved here).
- * invalidArgument naming the file where the text isn't a profile.
+ * invalidArgument naming field and file where the text isn't a profile.
  */
 export function parseSeccompProfile(
   text: string,
-  file: string,
+  file: { readonly ref: string; readonly field: string },
   bounding: readonly string[],
   host: { readonly seccompArch: string; readonly kernelVersion: string },
 ): OciSeccomp {
@@ -28,7 +28,7 @@ export function parseSeccompProfile(
   try {
     return readProfile(readObject('profile', decodeJson(text)), facts, arch?.scmpNames[0]);
   } catch (error) {
-    throw new CodedError('invalidArgument', `read seccomp profile ${JSON.stringify(file)}: ${messageOf(error)}`, {
+    throw new CodedError('invalidArgument', `${file.field} is ${JSON.stringify(file.ref)}: not a seccomp profile: ${messageOf(error)}`, {
       cause: error,
     });
   }

@@ -1,4 +1,6 @@
-import { CodedError } from '../lib/errors.ts';
+import path from 'node:path';
+
+import { invalidField } from '../lib/errors.ts';
 import type { SecurityProfile__Output } from '../types/cri/runtime/v1/SecurityProfile.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { OciSeccomp } from './oci.ts';
@@ -20,13 +22,18 @@ export interface SeccompFields {
 export function chooseSeccomp(context: SeccompFields | null): ProfileChoice {
   if (context === null || context.privileged) return { kind: 'unconfined' };
   const choice = chooseProfile('seccomp', context.seccomp, context.seccompProfilePath);
+  if (choice.kind === 'localhost' && !path.posix.isAbsolute(choice.ref)) {
+    throw invalidField(choice.field, choice.ref, 'a Localhost profile is the absolute path of a file on the node');
+  }
   return choice.kind === 'unset' ? { kind: 'unconfined' } : choice;
 }
 
-/** The file to read before building the spec, or undefined where the profile is no Localhost one. */
-export function seccompFile(context: SeccompFields | null): string | undefined {
+/** The file to read before building the spec and the field that names it; undefined for no Localhost profile. */
+export function seccompFile(
+  context: SeccompFields | null,
+): { readonly path: string; readonly field: string } | undefined {
   const choice = chooseSeccomp(context);
-  return choice.kind === 'localhost' ? choice.ref : undefined;
+  return choice.kind === 'localhost' ? { path: choice.ref, field: choice.field } : undefined;
 }
 
 /** The OCI seccomp section for a choice; `profileText` is what `seccompFile` names. Undefined: unconfined. */
@@ -44,8 +51,8 @@ export function buildSeccomp(
       return defaultSeccompProfile(bounding, host);
     case 'localhost':
       if (profileText === undefined) {
-        throw new CodedError('invalidArgument', `read seccomp profile ${JSON.stringify(choice.ref)}: no such file`);
+        throw invalidField(choice.field, choice.ref, 'no such file');
       }
-      return parseSeccompProfile(profileText, choice.ref, bounding, host);
+      return parseSeccompProfile(profileText, choice, bounding, host);
   }
 }

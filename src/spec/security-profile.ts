@@ -6,7 +6,10 @@ export type ProfileChoice =
   | { readonly kind: 'unset' }
   | { readonly kind: 'unconfined' }
   | { readonly kind: 'runtimeDefault' }
-  | { readonly kind: 'localhost'; readonly ref: string };
+  /** `field` is where the request names it. */
+  | { readonly kind: 'localhost'; readonly ref: string; readonly field: string };
+
+const context = 'config.linux.security_context';
 
 /**
  * Reads a CRI SecurityProfile, or where it is absent the deprecated string (`runtime/default`, `unconfined`,
@@ -14,16 +17,17 @@ export type ProfileChoice =
  * `localhost_ref` that doesn't belong to its type.
  */
 export function chooseProfile(
-  field: string,
+  kind: 'seccomp' | 'apparmor',
   profile: SecurityProfile__Output | null,
   deprecated: string,
 ): ProfileChoice {
-  if (profile === null) return fromDeprecated(field, deprecated);
+  if (profile === null) return fromDeprecated(deprecatedFields[kind], deprecated);
+  const field = `${context}.${kind}`;
   const { profileType: type, localhostRef } = profile;
   if (type === 'Localhost') {
     const ref = localhostRef.replace(/^localhost\//u, '');
     if (ref === '') throw invalidField(`${field}.localhost_ref`, localhostRef, 'a Localhost profile needs it');
-    return { kind: 'localhost', ref };
+    return { kind: 'localhost', ref, field: `${field}.localhost_ref` };
   }
   if (localhostRef !== '') {
     throw invalidField(`${field}.localhost_ref`, localhostRef, `only a Localhost profile has one, this is ${type}`);
@@ -32,6 +36,11 @@ export function chooseProfile(
   if (type === 'Unconfined') return { kind: 'unconfined' };
   throw invalidField(`${field}.profile_type`, type, 'known are RuntimeDefault, Unconfined and Localhost');
 }
+
+const deprecatedFields = {
+  seccomp: `${context}.seccomp_profile_path`,
+  apparmor: `${context}.apparmor_profile`,
+};
 
 function fromDeprecated(field: string, text: string): ProfileChoice {
   switch (text) {
@@ -45,7 +54,7 @@ function fromDeprecated(field: string, text: string): ProfileChoice {
     default: {
       const ref = text.startsWith('localhost/') ? text.slice('localhost/'.length) : '';
       if (ref === '') throw invalidField(field, text, 'known are runtime/default, unconfined and localhost/<name>');
-      return { kind: 'localhost', ref };
+      return { kind: 'localhost', ref, field };
     }
   }
 }

@@ -11,6 +11,8 @@ export interface SelinuxLabels {
 const processBase: LabelParts = { user: 'system_u', role: 'system_r', type: 'container_t' };
 const mountBase: LabelParts = { user: 'system_u', role: 'object_r', type: 'container_file_t' };
 
+const field = 'config.linux.security_context.selinux_options';
+
 interface LabelParts {
   readonly user: string;
   readonly role: string;
@@ -31,11 +33,11 @@ export function selinuxLabels(
   if (!host.selinuxEnabled) return undefined;
   for (const part of ['user', 'role', 'type'] as const) {
     const value = options?.[part] ?? '';
-    if (!/^[\w.-]*$/u.test(value)) throw invalidField(`selinux_options.${part}`, value, 'not a name');
+    if (!/^[\w.-]*$/u.test(value)) throw invalidField(`${field}.${part}`, value, 'a name has letters, digits, "_", "." and "-"');
   }
   const level = options?.level || podLevel;
   if (!/^s\d+(?:-s\d+)?(?::c\d+(?:\.c\d+)?(?:,c\d+(?:\.c\d+)?)*)?(?:-s\d+(?::c[\d.,c]+)?)?$/u.test(level)) {
-    throw invalidField('selinux_options.level', level, 'a level looks like s0:c1,c2');
+    throw invalidField(`${field}.level`, level, 'a level looks like s0:c1,c2');
   }
   const user = options?.user || processBase.user;
   const role = options?.role || processBase.role;

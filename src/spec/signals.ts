@@ -15,7 +15,7 @@ const aliases: Readonly<Record<string, number>> = { SIGCLD: constants.signals.SI
  */
 export function stopSignalNumber(stopSignal: string, imageStopSignal: string): number {
   const name = String(stopSignal).replace(/^SIGNAL_/u, '');
-  if (name !== 'RUNTIME_DEFAULT' && name !== '') return parseSignal('stop_signal', name);
+  if (name !== 'RUNTIME_DEFAULT' && name !== '') return parseSignal('config.stop_signal', name);
   return imageStopSignal === '' ? sigterm : parseSignal("the image's STOPSIGNAL", imageStopSignal);
 }
 

@@ -47,8 +47,8 @@ export function checkSysctls(config: PodSandboxConfig__Output): void {
   const options = config.linux?.securityContext?.namespaceOptions ?? null;
   for (const [given, value] of Object.entries(config.linux?.sysctls ?? {})) {
     const name = normalise(given);
-    const field = 'linux.sysctls';
-    if (!isWellFormed(name)) throw invalidField(field, given, 'not the name of a sysctl');
+    const field = 'config.linux.sysctls';
+    if (!isWellFormed(name)) throw invalidField(field, given, 'not the name of a sysctl, which looks like net.core.somaxconn');
     if (/[\0\n]/u.test(value)) throw invalidField(`${field}[${JSON.stringify(given)}]`, value, 'a value is one line');
     const namespace = namespaceOf(name);
     if (namespace === undefined) throw invalidField(field, given, 'not a namespaced sysctl: it would change the host');

@@ -1,4 +1,4 @@
-import { CodedError, invalidField } from '../lib/errors.ts';
+import { invalidField } from '../lib/errors.ts';
 import type { OciUser } from './oci.ts';
 
 /** The fields of a container's or a sandbox's security context that choose its user. */
@@ -28,6 +28,15 @@ interface GroupEntry {
   readonly members: readonly string[];
 }
 
+/** A name or number, and where it was asked: a path of the request, or the image. */
+interface Asked {
+  readonly text: string;
+  readonly field: string;
+}
+
+const context = 'config.linux.security_context';
+const imageField = "the image's USER";
+
 // 2^32 - 1 is the kernel's "no id", so it can be nobody's.
 const maxId = 0xff_ff_ff_fe;
 
@@ -42,45 +51,46 @@ export function resolveUser(choice: UserChoice, imageUser: string, files: UserFi
   const groups = parseGroup(files.group);
 
   const entry = lookupUser(wanted.user, passwd);
-  const gid = wanted.group === '' ? entry.gid : lookupGroup(wanted.group, groups);
-  const supplemental = choice.supplementalGroups.map((text) => parseId('supplemental_groups', text));
+  const gid = wanted.group.text === '' ? entry.gid : lookupGroup(wanted.group, groups);
+  const supplemental = choice.supplementalGroups.map((text) => parseId({ field: `${context}.supplemental_groups`, text }));
   const inherited = mergesImageGroups(choice.supplementalGroupsPolicy) ? groupsOf(entry.name, groups) : [];
   const all = new Set([gid, ...supplemental, ...inherited]);
   return { uid: entry.uid, gid, additionalGids: [...all].toSorted((a, b) => a - b) };
 }
 
-function wantedUser(choice: UserChoice, imageUser: string): { user: string; group: string } {
-  const user = choice.runAsUsername || choice.runAsUser?.value || '';
-  const group = choice.runAsGroup?.value ?? '';
-  if (user !== '') return { user, group };
-  if (group !== '') throw invalidField('run_as_group', group, 'a group needs run_as_user or run_as_username');
+function wantedUser(choice: UserChoice, imageUser: string): { user: Asked; group: Asked } {
+  const group = { field: `${context}.run_as_group`, text: choice.runAsGroup?.value ?? '' };
+  const username = choice.runAsUsername ?? '';
+  if (username !== '') return { user: { field: `${context}.run_as_username`, text: username }, group };
+  if (choice.runAsUser !== null) return { user: { field: `${context}.run_as_user`, text: choice.runAsUser.value }, group };
+  if (group.text !== '') throw invalidField(group.field, group.text, 'a group needs run_as_user or run_as_username');
   const [name = '', imageGroup = ''] = imageUser.split(':', 2);
-  return { user: name === '' ? '0' : name, group: imageGroup };
+  return { user: { field: imageField, text: name === '' ? '0' : name }, group: { field: imageField, text: imageGroup } };
 }
 
 function mergesImageGroups(policy: string): boolean {
   if (policy === 'Merge') return true;
   if (policy === 'Strict') return false;
-  throw invalidField('supplemental_groups_policy', policy, 'known are Merge and Strict');
+  throw invalidField(`${context}.supplemental_groups_policy`, policy, 'known are Merge and Strict');
 }
 
-function lookupUser(user: string, passwd: readonly PasswdEntry[]): { name?: string; uid: number; gid: number } {
-  if (isNumeric(user)) {
-    const uid = parseId('user', user);
+function lookupUser(user: Asked, passwd: readonly PasswdEntry[]): { name?: string; uid: number; gid: number } {
+  if (isNumeric(user.text)) {
+    const uid = parseId(user);
     return passwd.find((entry) => entry.uid === uid) ?? { uid, gid: 0 };
   }
-  const entry = passwd.find(({ name }) => name === user);
+  const entry = passwd.find(({ name }) => name === user.text);
   if (entry === undefined) {
-    throw new CodedError('invalidArgument', `find user ${JSON.stringify(user)}: not in the image's /etc/passwd`);
+    throw invalidField(user.field, user.text, "no such user in the image's /etc/passwd");
   }
   return entry;
 }
 
-function lookupGroup(group: string, groups: readonly GroupEntry[]): number {
-  if (isNumeric(group)) return parseId('group', group);
-  const entry = groups.find(({ name }) => name === group);
+function lookupGroup(group: Asked, groups: readonly GroupEntry[]): number {
+  if (isNumeric(group.text)) return parseId(group);
+  const entry = groups.find(({ name }) => name === group.text);
   if (entry === undefined) {
-    throw new CodedError('invalidArgument', `find group ${JSON.stringify(group)}: not in the image's /etc/group`);
+    throw invalidField(group.field, group.text, "no such group in the image's /etc/group");
   }
   return entry.gid;
 }
@@ -94,7 +104,7 @@ function isNumeric(text: string): boolean {
   return /^-?\d+$/u.test(text);
 }
 
-function parseId(field: string, text: string): number {
+function parseId({ field, text }: Asked): number {
   const id = Number(text);
   if (!isNumeric(text) || id < 0 || id > maxId) throw invalidField(field, text, `an id is from 0 to ${maxId}`);
   return id;

@@ -5,7 +5,7 @@ import type { IDMapping__Output } from '../types/cri/runtime/v1/IDMapping.ts';
 import type { NamespaceOption__Output } from '../types/cri/runtime/v1/NamespaceOption.ts';
 import type { UserNamespace__Output } from '../types/cri/runtime/v1/UserNamespace.ts';
 
-const field = 'linux.security_context.namespace_options';
+const field = 'config.linux.security_context.namespace_options';
 
 /** invalidArgument for a mode that the CRI doesn't know or that a sandbox can't have (CRI NamespaceOption). */
 export function checkSandboxNamespaces(options: NamespaceOption__Output | null): void {

@@ -4,6 +4,7 @@ import { CodedError, invalidField } from '../lib/errors.ts';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
 import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandboxConfig.ts';
+import { deviceAccess } from './devices.ts';
 import { buildCapabilities } from './capabilities.ts';
 import { resolvConfText } from './dns.ts';
 import { checkMountOptions, isImageVolume } from './mounts.ts';
@@ -31,9 +32,9 @@ export function validateSandboxConfig(config: PodSandboxConfig__Output | null): 
   }
   if (/[\0\s/]/u.test(config.hostname)) throw invalidField('config.hostname', config.hostname, 'not a host name');
   if (config.logDirectory !== '') requireAbsolute('config.log_directory', config.logDirectory);
-  for (const { containerPort, hostPort } of config.portMappings) {
-    requirePort('config.port_mappings.container_port', containerPort);
-    requirePort('config.port_mappings.host_port', hostPort);
+  for (const [at, { containerPort, hostPort }] of config.portMappings.entries()) {
+    requirePort(`config.port_mappings[${at}].container_port`, containerPort);
+    requirePort(`config.port_mappings[${at}].host_port`, hostPort);
   }
   if (config.dnsConfig !== null) resolvConfText(config.dnsConfig);
   checkSandboxSecurity(config);
@@ -51,13 +52,15 @@ export function validateContainerConfig(
   requireText('config.metadata.name', config.metadata.name);
   if (config.image === null) throw missing('config.image');
   requireText('config.image.image', config.image.image);
-  for (const { key } of config.envs) {
-    if (key === '' || /[=\0]/u.test(key)) throw invalidField('config.envs.key', key, 'not a name of a variable');
+  for (const [at, { key }] of config.envs.entries()) {
+    if (key !== '' && !/[=\0]/u.test(key)) continue;
+    throw invalidField(`config.envs[${at}].key`, key, 'a variable has a name, without "=" and NUL');
   }
-  for (const mount of config.mounts) checkMount(mount);
-  for (const { containerPath, hostPath } of config.devices) {
-    requireAbsolute('config.devices.host_path', hostPath);
-    if (containerPath !== '') requireAbsolute('config.devices.container_path', containerPath);
+  for (const [at, mount] of config.mounts.entries()) checkMount(mount, at);
+  for (const [at, device] of config.devices.entries()) {
+    requireAbsolute(`config.devices[${at}].host_path`, device.hostPath);
+    if (device.containerPath !== '') requireAbsolute(`config.devices[${at}].container_path`, device.containerPath);
+    deviceAccess(device, at);
   }
   stopSignalNumber(config.stopSignal, '');
   checkContainerSecurity(config, sandboxConfig);
@@ -82,19 +85,19 @@ function checkContainerSecurity(config: ContainerConfig__Output, sandboxConfig: 
     throw invalidField('config.linux.security_context.privileged', true, 'the pod sandbox is not privileged');
   }
   if (context.runAsGroup !== null && context.runAsUser === null && context.runAsUsername === '') {
-    throw invalidField('run_as_group', context.runAsGroup.value, 'a group needs run_as_user or run_as_username');
+    throw invalidField('config.linux.security_context.run_as_group', context.runAsGroup.value, 'a group needs run_as_user or run_as_username');
   }
   buildCapabilities(context.capabilities, false, []);
   chooseSeccomp(context);
 }
 
-function checkMount(mount: Mount__Output): void {
-  requireAbsolute('config.mounts.container_path', mount.containerPath);
-  if (!isImageVolume(mount)) requireAbsolute('config.mounts.host_path', mount.hostPath);
+function checkMount(mount: Mount__Output, at: number): void {
+  requireAbsolute(`config.mounts[${at}].container_path`, mount.containerPath);
+  if (!isImageVolume(mount)) requireAbsolute(`config.mounts[${at}].host_path`, mount.hostPath);
   else if (mount.hostPath !== '') {
-    throw invalidField('config.mounts.host_path', mount.hostPath, 'an image volume has no host path');
+    throw invalidField(`config.mounts[${at}].host_path`, mount.hostPath, 'an image volume has no host path');
   }
-  checkMountOptions(mount);
+  checkMountOptions(mount, at);
 }
 
 function requireText(field: string, value: string): void {

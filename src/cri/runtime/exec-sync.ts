@@ -1,4 +1,4 @@
-import { CodedError } from '../../lib/errors.ts';
+import { invalidField } from '../../lib/errors.ts';
 import type { Parts } from '../../pod/parts.ts';
 import { execSync as exec } from '../../pod/exec-sync.ts';
 import type { RpcHandlers } from '../handlers.ts';
@@ -15,7 +15,7 @@ export function execSync(parts: Parts): RpcHandlers['ExecSync'] {
   return async (request, { signal }) => {
     const container = parts.containers.get(request.containerId);
     const timeoutS = Number(request.timeout);
-    if (timeoutS < 0) throw new CodedError('invalidArgument', `timeout is ${timeoutS}: seconds, or 0 for no limit`);
+    if (timeoutS < 0) throw invalidField('timeout', timeoutS, 'it is in seconds, or 0 for no limit');
     const command = { command: request.cmd, timeoutMs: timeoutS * 1000 };
     const { stdout, stderr, exitCode } = await exec(parts, container, command, signal);
     return { ...fitOutput(stdout, stderr, maxMessageBytes - overheadBytes), exitCode };

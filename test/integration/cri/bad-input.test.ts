@@ -65,7 +65,7 @@ const badContainers: readonly [what: string, config: ContainerConfig, words: rea
   ['an unknown capability', { linux: { securityContext: { capabilities: { addCapabilities: ['FLY'] } } } }, ['FLY']],
   ['no target', security({ pid: 'TARGET' }), ['target_id']],
   ["a user namespace that is not the Pod's", userns({ mode: 'POD', uids: [range], gids: [range] }), ['userns_options']],
-  ['an environment variable without a name', { envs: [{ key: '', value: Buffer.from('x') }] }, ['envs.key']],
+  ['an environment variable without a name', { envs: [{ key: '', value: Buffer.from('x') }] }, ['envs[0].key']],
   ['a device that is none', { devices: [{ hostPath: '/etc/passwd', containerPath: '/dev/x' }] }, ['host_path', '/etc/passwd']],
   ['a stop signal that is none', { stopSignal: 999 as never }, ['999']],
   [

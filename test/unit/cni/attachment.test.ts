@@ -65,10 +65,10 @@ describe('the parameters of an attachment', () => {
   });
 
   for (const [what, fields, message] of [
-    ['a bandwidth that is none', { annotations: { 'kubernetes.io/ingress-bandwidth': 'fast' } }, /ingress-bandwidth: "fast" is no quantity/],
-    ['a bandwidth that is too small', { annotations: { 'kubernetes.io/egress-bandwidth': '1' } }, /egress-bandwidth is "1"/],
-    ['a bandwidth that is too large', { annotations: { 'kubernetes.io/egress-bandwidth': '2P' } }, /egress-bandwidth is "2P"/],
-    ['a Pod name that would add an argument', { pod: { name: 'a;IP=10.0.0.1', namespace: 'd', uid: 'u' } }, /K8S_POD_NAME/],
+    ['a bandwidth that is none', { annotations: { 'kubernetes.io/ingress-bandwidth': 'fast' } }, /^config\.annotations\["kubernetes\.io\/ingress-bandwidth"\] is "fast": .* no quantity/],
+    ['a bandwidth that is too small', { annotations: { 'kubernetes.io/egress-bandwidth': '1' } }, /egress-bandwidth"\] is "1"/],
+    ['a bandwidth that is too large', { annotations: { 'kubernetes.io/egress-bandwidth': '2P' } }, /egress-bandwidth"\] is "2P"/],
+    ['a Pod name that would add an argument', { pod: { name: 'a;IP=10.0.0.1', namespace: 'd', uid: 'u' } }, /^config\.metadata\.name is /],
     ['an id that is no name', { id: '../x' }, /the sandbox id/],
     ['an interface name that is too long', { ifName: 'a-very-long-name' }, /the interface name/],
     ['an interface name with a slash', { ifName: 'a/b' }, /the interface name/],

@@ -29,8 +29,8 @@ describe('a container’s AppArmor profile', () => {
   }
 
   it('is refused when it is not loaded', () => {
-    assert.throws(() => apparmorProfile(fields({ apparmor: named('gone') }), on, loaded), invalid('"gone"', 'not loaded'));
-    assert.throws(() => apparmorProfile(fields({ apparmor: plain('RuntimeDefault') }), on, []), invalid('not loaded'));
+    assert.throws(() => apparmorProfile(fields({ apparmor: named('gone') }), on, loaded), invalid('config.linux.security_context.apparmor.localhost_ref is "gone"', 'loaded'));
+    assert.throws(() => apparmorProfile(fields({ apparmor: plain('RuntimeDefault') }), on, []), invalid('config.linux.security_context.apparmor', 'loaded'));
   });
 
   it('is none where nobody loaded the default and nobody asked for it', () => {

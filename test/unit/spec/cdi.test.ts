@@ -108,7 +108,7 @@ describe('the CDI devices of a container', () => {
 
   for (const name of ['', '/dev/x', 'v.com=1', 'v.com/d', 'v.com/d=', 'v.com/d=a b', '1.com/d=x', 'v.com/d=-x', 'v/d/e=x']) {
     it(`are refused where one is ${JSON.stringify(name)}`, () => {
-      assert.throws(() => asked([name]), invalid('config.CDI_devices.name', JSON.stringify(name), 'vendor/class=name'));
+      assert.throws(() => asked([name]), invalid('config.CDI_devices[0].name', JSON.stringify(name), 'vendor/class=name'));
     });
   }
 

@@ -158,7 +158,7 @@ describe('a container’s mounts', () => {
     it('are refused from a private mount of the host, which is named', () => {
       for (const propagation of ['PROPAGATION_HOST_TO_CONTAINER', 'PROPAGATION_BIDIRECTIONAL'] as const) {
         const mounts = [{ mount: criMount('/a', { propagation }), source: '/hosts/x' }];
-        assert.throws(() => buildMounts({ ...input, mountInfo: table, mounts }), invalid('"/hosts/x"', '"/hosts"'));
+        assert.throws(() => buildMounts({ ...input, mountInfo: table, mounts }), invalid('config.mounts[0].propagation', propagation, '/hosts/x', '"/hosts"'));
       }
     });
 

@@ -5,8 +5,9 @@ import type { CodedError } from '../../../src/lib/errors.ts';
 import { parseSeccompProfile } from '../../../src/spec/seccomp-profile.ts';
 import { host, invalid } from './fixtures.ts';
 
+const file = { ref: '/p.json', field: 'seccomp.localhost_ref' };
 const parse = (profile: unknown, bounding: string[] = [], facts = host) =>
-  parseSeccompProfile(JSON.stringify(profile), '/p.json', bounding, facts);
+  parseSeccompProfile(JSON.stringify(profile), file, bounding, facts);
 
 describe('a Localhost seccomp profile', () => {
   it('in OCI form comes out as it went in', () => {
@@ -72,7 +73,7 @@ describe('a Localhost seccomp profile', () => {
 
   it('keeps a 64-bit argument whole', () => {
     const text = '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["ioctl"],"action":"SCMP_ACT_ERRNO","args":[{"index":1,"value":18446744073709551615,"op":"SCMP_CMP_EQ"}]}]}';
-    assert.equal(parseSeccompProfile(text, '/p', [], host).syscalls[0]?.args?.[0]?.value, 18_446_744_073_709_551_615n);
+    assert.equal(parseSeccompProfile(text, file, [], host).syscalls[0]?.args?.[0]?.value, 18_446_744_073_709_551_615n);
   });
 
   const broken: [string, unknown, string][] = [
@@ -85,7 +86,7 @@ describe('a Localhost seccomp profile', () => {
   ];
   for (const [what, profile, says] of broken) {
     it(`is refused when it is ${what}`, () => {
-      assert.throws(() => parse(profile), invalid('/p.json', says));
+      assert.throws(() => parse(profile), invalid('seccomp.localhost_ref is "/p.json"', says));
     });
   }
 
@@ -93,7 +94,7 @@ describe('a Localhost seccomp profile', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         try {
-          parseSeccompProfile(text, '/p.json', [], host);
+          parseSeccompProfile(text, file, [], host);
         } catch (error) {
           assert.equal((error as CodedError).kind, 'invalidArgument');
         }

@@ -44,9 +44,18 @@ describe('the choice of a seccomp profile', () => {
   }
 
   it('names the file of a Localhost profile in both forms', () => {
-    assert.equal(seccompFile(fields({ seccomp: profile('Localhost', '/p.json') })), '/p.json');
-    assert.equal(seccompFile(fields({ seccompProfilePath: 'localhost//p.json' })), '/p.json');
+    const context = 'config.linux.security_context';
+    const newForm = seccompFile(fields({ seccomp: profile('Localhost', '/p.json') }));
+    assert.deepEqual(newForm, { path: '/p.json', field: `${context}.seccomp.localhost_ref` });
+    const oldForm = seccompFile(fields({ seccompProfilePath: 'localhost//p.json' }));
+    assert.deepEqual(oldForm, { path: '/p.json', field: `${context}.seccomp_profile_path` });
     assert.equal(seccompFile(fields({})), undefined);
+  });
+
+  it('is refused for a file whose path is relative: to what, nobody could say', () => {
+    const words = ['config.linux.security_context.seccomp.localhost_ref is "profiles/p.json"', 'absolute'];
+    assert.throws(() => chooseSeccomp(fields({ seccomp: profile('Localhost', 'profiles/p.json') })), invalid(...words));
+    assert.throws(() => chooseSeccomp(fields({ seccompProfilePath: 'localhost/p.json' })), invalid('seccomp_profile_path is "p.json"'));
   });
 
   it('is refused for a malformed profile', () => {

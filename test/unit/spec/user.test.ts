@@ -48,10 +48,10 @@ describe('a process’s user', () => {
   });
 
   const refused: { name: string; choice?: Partial<UserChoice>; image?: string; says: string[] }[] = [
-    { name: 'a name that passwd lacks', choice: { runAsUsername: 'eve' }, says: ['"eve"', '/etc/passwd'] },
-    { name: 'a group name that group lacks', image: 'alice:eve', says: ['"eve"', '/etc/group'] },
-    { name: 'a group without a user', choice: { runAsGroup: { value: '5' } }, says: ['run_as_group', '"5"'] },
-    { name: 'a negative id', choice: { runAsUser: { value: '-1' } }, says: ['user', '"-1"'] },
+    { name: 'a name that passwd lacks', choice: { runAsUsername: 'eve' }, says: ['config.linux.security_context.run_as_username is "eve"', '/etc/passwd'] },
+    { name: 'a group name that group lacks', image: 'alice:eve', says: ["the image's USER is \"eve\"", '/etc/group'] },
+    { name: 'a group without a user', choice: { runAsGroup: { value: '5' } }, says: ['config.linux.security_context.run_as_group is "5"'] },
+    { name: 'a negative id', choice: { runAsUser: { value: '-1' } }, says: ['config.linux.security_context.run_as_user is "-1"', 'from 0 to'] },
     { name: 'an id past 32 bits', choice: { supplementalGroups: ['4294967296'] }, says: ['supplemental_groups', '4294967296'] },
     { name: 'an unknown policy', choice: { supplementalGroupsPolicy: unknownEnum<string>(7) }, says: ['supplemental_groups_policy', '7'] },
   ];

@@ -14,6 +14,10 @@ const inNamespaces = (over: Partial<NamespaceOption__Output>) => ({ namespaceOpt
 const usernsOf = (over: Partial<UserNamespace__Output>) =>
   inNamespaces({ usernsOptions: { mode: 'POD', uids: idRange, gids: idRange, ...over } });
 
+/** As `invalid`, where the message begins with the field's whole path. */
+const invalidAtStart = (path: string, ...pieces: string[]) => (error: Error): boolean =>
+  error.message.startsWith(path) && invalid(...pieces)(error);
+
 describe('a pod sandbox config', () => {
   it('is answered as it came when it is right', () => {
     const config = sandboxConfig();
@@ -24,33 +28,33 @@ describe('a pod sandbox config', () => {
     assert.doesNotThrow(() => validateSandboxConfig(sandboxConfig({ linux: null, hostname: '', logDirectory: '' })));
   });
 
-  const refused: { name: string; over?: Partial<PodSandboxConfig__Output>; security?: Partial<LinuxSandboxSecurityContext__Output>; says: string[] }[] = [
+  const refused: { name: string; over?: Partial<PodSandboxConfig__Output>; security?: Partial<LinuxSandboxSecurityContext__Output>; says: [path: string, ...pieces: string[]] }[] = [
     { name: 'without metadata', over: { metadata: null }, says: ['config.metadata', 'missing'] },
-    { name: 'with an empty name', over: { metadata: { ...metadata, name: '' } }, says: ['metadata.name', '""'] },
-    { name: 'with an empty namespace', over: { metadata: { ...metadata, namespace: '' } }, says: ['metadata.namespace'] },
-    { name: 'with an empty uid', over: { metadata: { ...metadata, uid: '' } }, says: ['metadata.uid'] },
-    { name: 'with a host name of 65 bytes', over: { hostname: 'x'.repeat(65) }, says: ['hostname', '64'] },
-    { name: 'with a host name of two lines', over: { hostname: 'a\nb' }, says: ['hostname'] },
-    { name: 'with a relative log directory', over: { logDirectory: 'logs' }, says: ['log_directory', '"logs"'] },
-    { name: 'with a port past 65535', over: { portMappings: [{ protocol: 'TCP', containerPort: 65_536, hostPort: 0, hostIp: '' }] }, says: ['container_port', '65536'] },
-    { name: 'with a broken nameserver', over: { dnsConfig: { servers: ['a b'], searches: [], options: [] } }, says: ['dns_config.servers', '"a b"'] },
-    { name: 'with a group but no user', security: { runAsGroup: { value: '5' } }, says: ['run_as_group', '"5"'] },
-    { name: 'with an unknown network mode', security: inNamespaces({ network: unknownEnum(9) }), says: ['namespace_options.network', '9'] },
-    { name: 'with network CONTAINER', security: inNamespaces({ network: 'CONTAINER' }), says: ['namespace_options.network', 'CONTAINER'] },
-    { name: 'with ipc CONTAINER', security: inNamespaces({ ipc: 'CONTAINER' }), says: ['namespace_options.ipc', 'CONTAINER'] },
-    { name: 'with pid TARGET', security: inNamespaces({ pid: 'TARGET' }), says: ['namespace_options.pid', 'TARGET'] },
-    { name: 'with userns CONTAINER', security: usernsOf({ mode: 'CONTAINER' }), says: ['userns_options.mode', 'CONTAINER'] },
-    { name: 'with userns TARGET', security: usernsOf({ mode: 'TARGET' }), says: ['userns_options.mode', 'TARGET'] },
-    { name: 'with two id mappings', security: usernsOf({ uids: [...idRange, ...idRange] }), says: ['userns_options.uids', 'one mapping'] },
-    { name: 'without an id mapping', security: usernsOf({ gids: [] }), says: ['userns_options.gids', 'one mapping'] },
-    { name: 'with container id 0 not mapped', security: usernsOf({ uids: [{ hostId: 1, containerId: 1, length: 5 }] }), says: ['userns_options.uids', 'container id 0'] },
-    { name: 'with uids unlike gids', security: usernsOf({ gids: [{ hostId: 1, containerId: 0, length: 5 }] }), says: ['userns_options.gids', 'differs'] },
-    { name: 'with an unknown seccomp profile', security: { seccompProfilePath: 'x' }, says: ['seccomp', '"x"'] },
-    { name: 'with a bad sysctl', over: { linux: { cgroupParent: '', securityContext: null, sysctls: { 'kernel.panic': '1' }, overhead: null, resources: null } }, says: ['linux.sysctls', 'kernel.panic'] },
+    { name: 'with an empty name', over: { metadata: { ...metadata, name: '' } }, says: ['config.metadata.name', '""'] },
+    { name: 'with an empty namespace', over: { metadata: { ...metadata, namespace: '' } }, says: ['config.metadata.namespace'] },
+    { name: 'with an empty uid', over: { metadata: { ...metadata, uid: '' } }, says: ['config.metadata.uid'] },
+    { name: 'with a host name of 65 bytes', over: { hostname: 'x'.repeat(65) }, says: ['config.hostname', '64'] },
+    { name: 'with a host name of two lines', over: { hostname: 'a\nb' }, says: ['config.hostname'] },
+    { name: 'with a relative log directory', over: { logDirectory: 'logs' }, says: ['config.log_directory', '"logs"'] },
+    { name: 'with a port past 65535', over: { portMappings: [{ protocol: 'TCP', containerPort: 65_536, hostPort: 0, hostIp: '' }] }, says: ['config.port_mappings[0].container_port', '65536'] },
+    { name: 'with a broken nameserver', over: { dnsConfig: { servers: ['a b'], searches: [], options: [] } }, says: ['config.dns_config.servers', '"a b"'] },
+    { name: 'with a group but no user', security: { runAsGroup: { value: '5' } }, says: ['config.linux.security_context.run_as_group', '"5"'] },
+    { name: 'with an unknown network mode', security: inNamespaces({ network: unknownEnum(9) }), says: ['config.linux.security_context.namespace_options.network', '9'] },
+    { name: 'with network CONTAINER', security: inNamespaces({ network: 'CONTAINER' }), says: ['config.linux.security_context.namespace_options.network', 'CONTAINER'] },
+    { name: 'with ipc CONTAINER', security: inNamespaces({ ipc: 'CONTAINER' }), says: ['config.linux.security_context.namespace_options.ipc', 'CONTAINER'] },
+    { name: 'with pid TARGET', security: inNamespaces({ pid: 'TARGET' }), says: ['config.linux.security_context.namespace_options.pid', 'TARGET'] },
+    { name: 'with userns CONTAINER', security: usernsOf({ mode: 'CONTAINER' }), says: ['config.linux.security_context.namespace_options.userns_options.mode', 'CONTAINER'] },
+    { name: 'with userns TARGET', security: usernsOf({ mode: 'TARGET' }), says: ['config.linux.security_context.namespace_options.userns_options.mode', 'TARGET'] },
+    { name: 'with two id mappings', security: usernsOf({ uids: [...idRange, ...idRange] }), says: ['config.linux.security_context.namespace_options.userns_options.uids', 'one mapping'] },
+    { name: 'without an id mapping', security: usernsOf({ gids: [] }), says: ['config.linux.security_context.namespace_options.userns_options.gids', 'one mapping'] },
+    { name: 'with container id 0 not mapped', security: usernsOf({ uids: [{ hostId: 1, containerId: 1, length: 5 }] }), says: ['config.linux.security_context.namespace_options.userns_options.uids', 'container id 0'] },
+    { name: 'with uids unlike gids', security: usernsOf({ gids: [{ hostId: 1, containerId: 0, length: 5 }] }), says: ['config.linux.security_context.namespace_options.userns_options.gids', 'differs'] },
+    { name: 'with an unknown seccomp profile', security: { seccompProfilePath: 'x' }, says: ['config.linux.security_context.seccomp_profile_path', '"x"'] },
+    { name: 'with a bad sysctl', over: { linux: { cgroupParent: '', securityContext: null, sysctls: { 'kernel.panic': '1' }, overhead: null, resources: null } }, says: ['config.linux.sysctls', 'kernel.panic'] },
   ];
   for (const { name, over, security, says } of refused) {
     it(`is refused ${name}`, () => {
-      assert.throws(() => validateSandboxConfig(sandboxConfig(over, security)), invalid(...says));
+      assert.throws(() => validateSandboxConfig(sandboxConfig(over, security)), invalidAtStart(...says));
     });
   }
 
@@ -73,28 +77,31 @@ describe('a container config', () => {
     assert.doesNotThrow(() => validateContainerConfig(containerConfig({ linux: null }), sandbox));
   });
 
-  const refused: { name: string; over?: Partial<ContainerConfig__Output>; security?: Partial<LinuxContainerSecurityContext__Output>; says: string[] }[] = [
+  const refused: { name: string; over?: Partial<ContainerConfig__Output>; security?: Partial<LinuxContainerSecurityContext__Output>; says: [path: string, ...pieces: string[]] }[] = [
     { name: 'without metadata', over: { metadata: null }, says: ['config.metadata', 'missing'] },
-    { name: 'with an empty name', over: { metadata: { name: '', attempt: 0 } }, says: ['metadata.name'] },
+    { name: 'with an empty name', over: { metadata: { name: '', attempt: 0 } }, says: ['config.metadata.name'] },
     { name: 'without an image', over: { image: null }, says: ['config.image'] },
-    { name: 'with a variable without a name', over: { envs: [{ key: '', value: Buffer.from('x') }] }, says: ['envs.key'] },
-    { name: 'with a relative mount path', over: { mounts: [criMount('data')] }, says: ['container_path', '"data"'] },
-    { name: 'with a relative host path', over: { mounts: [criMount('/data', { hostPath: 'here' })] }, says: ['host_path', '"here"'] },
-    { name: 'with an empty host path', over: { mounts: [criMount('/data', { hostPath: '' })] }, says: ['host_path', '""'] },
-    { name: 'with an unknown mount option', over: { mounts: [criMount('/data', { mountOptions: ['suid'] })] }, says: ['mount_options', '"suid"'] },
-    { name: 'with a recursive read-only mount that may be written', over: { mounts: [criMount('/data', { recursiveReadOnly: true })] }, says: ['recursive_read_only', '/data'] },
-    { name: 'with a relative device', over: { devices: [{ hostPath: 'fuse', containerPath: '', permissions: '' }] }, says: ['devices.host_path', '"fuse"'] },
-    { name: 'with an unknown stop signal', over: { stopSignal: unknownEnum(99) }, says: ['stop_signal', '99'] },
-    { name: 'that is privileged in an unprivileged sandbox', security: { privileged: true }, says: ['privileged', 'true', 'sandbox'] },
-    { name: 'with a group but no user', security: { runAsGroup: { value: '5' } }, says: ['run_as_group', '"5"'] },
-    { name: 'with an unknown namespace mode', security: inNamespaces({ pid: unknownEnum(9) }), says: ['namespace_options.pid', '9'] },
-    { name: 'with pid TARGET and no target', security: inNamespaces({ pid: 'TARGET' }), says: ['target_id'] },
-    { name: 'with a user namespace the sandbox lacks', security: usernsOf({}), says: ['userns_options', "the sandbox's"] },
-    { name: 'with an unknown capability', security: { capabilities: { addCapabilities: ['FLY'], dropCapabilities: [], addAmbientCapabilities: [] } }, says: ['add_capabilities', '"FLY"'] },
+    { name: 'with a variable without a name', over: { envs: [{ key: '', value: Buffer.from('x') }] }, says: ['config.envs[0].key'] },
+    { name: 'with a relative mount path', over: { mounts: [criMount('data')] }, says: ['config.mounts[0].container_path', '"data"'] },
+    { name: 'with a relative host path', over: { mounts: [criMount('/data', { hostPath: 'here' })] }, says: ['config.mounts[0].host_path', '"here"'] },
+    { name: 'with an empty host path', over: { mounts: [criMount('/data', { hostPath: '' })] }, says: ['config.mounts[0].host_path', '""'] },
+    { name: 'with an unknown mount option', over: { mounts: [criMount('/data', { mountOptions: ['suid'] })] }, says: ['config.mounts[0].mount_options', '"suid"'] },
+    { name: 'with a recursive read-only mount that may be written', over: { mounts: [criMount('/data', { recursiveReadOnly: true })] }, says: ['config.mounts[0].recursive_read_only', '/data'] },
+    { name: 'with a relative device', over: { devices: [{ hostPath: 'fuse', containerPath: '', permissions: '' }] }, says: ['config.devices[0].host_path', '"fuse"'] },
+    { name: 'with a device for more than r, w and m', over: { devices: [{ hostPath: '/dev/fuse', containerPath: '', permissions: 'rx' }] }, says: ['config.devices[0].permissions', '"rx"'] },
+    { name: 'with the second of two mounts relative', over: { mounts: [criMount('/a'), criMount('b')] }, says: ['config.mounts[1].container_path', '"b"'] },
+    { name: 'with an unknown stop signal', over: { stopSignal: unknownEnum(99) }, says: ['config.stop_signal', '99'] },
+    { name: 'that is privileged in an unprivileged sandbox', security: { privileged: true }, says: ['config.linux.security_context.privileged', 'true', 'sandbox'] },
+    { name: 'with a group but no user', security: { runAsGroup: { value: '5' } }, says: ['config.linux.security_context.run_as_group', '"5"'] },
+    { name: 'with an unknown namespace mode', security: inNamespaces({ pid: unknownEnum(9) }), says: ['config.linux.security_context.namespace_options.pid', '9'] },
+    { name: 'with pid TARGET and no target', security: inNamespaces({ pid: 'TARGET' }), says: ['config.linux.security_context.namespace_options.target_id'] },
+    { name: 'with a user namespace the sandbox lacks', security: usernsOf({}), says: ['config.linux.security_context.namespace_options.userns_options', "the sandbox's"] },
+    { name: 'with a seccomp profile at a relative path', security: { seccomp: { profileType: 'Localhost', localhostRef: 'p.json' } }, says: ['config.linux.security_context.seccomp.localhost_ref', '"p.json"', 'absolute'] },
+    { name: 'with an unknown capability', security: { capabilities: { addCapabilities: ['FLY'], dropCapabilities: [], addAmbientCapabilities: [] } }, says: ['config.linux.security_context.capabilities.add_capabilities', '"FLY"'] },
   ];
   for (const { name, over, security, says } of refused) {
     it(`is refused ${name}`, () => {
-      assert.throws(() => validateContainerConfig(containerConfig(over, security), sandbox), invalid(...says));
+      assert.throws(() => validateContainerConfig(containerConfig(over, security), sandbox), invalidAtStart(...says));
     });
   }
 
