@@ -1,7 +1,7 @@
 import { CodedError, invalidField, messageOf } from '../lib/errors.ts';
 import { isCniName } from './conf.ts';
 import type { JsonObject } from './json.ts';
-import { parseQuantity } from './quantity.ts';
+import { parseQuantity } from '../lib/quantity.ts';
 
 /** A Pod's wish to be on the network, with what of its PodSandboxConfig plugins can use. */
 export interface SandboxNetworkRequest {
@@ -20,6 +20,8 @@ export interface SandboxNetworkRequest {
     readonly searches: readonly string[];
     readonly options: readonly string[];
   };
+  /** The configuration folder of its handler; the node's own when it is empty or left out. */
+  readonly confDir?: string;
   /** PodSandboxConfig.linux.cgroup_parent; empty for none. */
   readonly cgroupParent: string;
   /** The interface in the sandbox; `eth0` when it is left out. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { SandboxNetworkRequest } from '../../../src/cni/attachment.ts';
 import { bareAttachment, toAttachment } from '../../../src/cni/attachment.ts';
-import { parseQuantity } from '../../../src/cni/quantity.ts';
+import { parseQuantity } from '../../../src/lib/quantity.ts';
 import { CodedError, isKind } from '../../../src/lib/errors.ts';
 
 const request = (fields: Partial<SandboxNetworkRequest> = {}): SandboxNetworkRequest => ({

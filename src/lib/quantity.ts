@@ -1,4 +1,4 @@
-import { CodedError } from '../lib/errors.ts';
+import { CodedError } from './errors.ts';
 
 // Powers of ten by suffix; the binary suffixes are powers of 1024 (Kubernetes' resource.Quantity).
 const decimalSuffixes: Readonly<Record<string, number>> = { n: -9, u: -6, m: -3, '': 0, k: 3, M: 6, G: 9, T: 12, P: 15, E: 18 };
