@@ -9,6 +9,7 @@ import { Content } from './content.ts';
 import { loadDefinitions } from './definitions.ts';
 import type { Definitions } from './definitions.ts';
 import { reasonOf } from './errors.ts';
+import { Diff } from './diff.ts';
 import { Events } from './events.ts';
 import { Images } from './images.ts';
 import { Introspection } from './introspection.ts';
@@ -42,6 +43,7 @@ export class Containerd {
   readonly tasks: Tasks;
   readonly images: Images;
   readonly content: Content;
+  readonly diff: Diff;
   readonly leases: Leases;
   readonly namespaces: Namespaces;
   readonly events: Events;
@@ -83,6 +85,7 @@ export class Containerd {
     this.tasks = new Tasks(rpc, services.tasks);
     this.images = new Images(rpc, services.images);
     this.content = new Content(rpc, services.content);
+    this.diff = new Diff(rpc, services.diff);
     this.leases = new Leases(rpc, services.leases, clock, log);
     this.namespaces = new Namespaces(rpc, services.namespaces);
     this.introspection = new Introspection(rpc, services.introspection, this.types);

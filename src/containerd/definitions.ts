@@ -3,6 +3,7 @@ import type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loade
 import { fileURLToPath } from 'node:url';
 import type { ContainersDefinition } from '../types/containerd/containerd/services/containers/v1/Containers.ts';
 import type { ContentDefinition } from '../types/containerd/containerd/services/content/v1/Content.ts';
+import type { DiffDefinition } from '../types/containerd/containerd/services/diff/v1/Diff.ts';
 import type { EventsDefinition } from '../types/containerd/containerd/services/events/v1/Events.ts';
 import type { ImagesDefinition } from '../types/containerd/containerd/services/images/v1/Images.ts';
 import type { IntrospectionDefinition } from '../types/containerd/containerd/services/introspection/v1/Introspection.ts';
@@ -19,6 +20,7 @@ import type { VersionDefinition } from '../types/containerd/containerd/services/
 export interface ServiceDefinitions {
   readonly containers: ContainersDefinition;
   readonly content: ContentDefinition;
+  readonly diff: DiffDefinition;
   readonly events: EventsDefinition;
   readonly images: ImagesDefinition;
   readonly introspection: IntrospectionDefinition;
@@ -35,6 +37,7 @@ export interface ServiceDefinitions {
 const NAMES: { readonly [S in keyof ServiceDefinitions]: string } = {
   containers: 'containerd.services.containers.v1.Containers',
   content: 'containerd.services.content.v1.Content',
+  diff: 'containerd.services.diff.v1.Diff',
   events: 'containerd.services.events.v1.Events',
   images: 'containerd.services.images.v1.Images',
   introspection: 'containerd.services.introspection.v1.Introspection',
@@ -52,6 +55,7 @@ const NAMES: { readonly [S in keyof ServiceDefinitions]: string } = {
 const FILES: readonly string[] = [
   'services/containers/v1/containers.proto',
   'services/content/v1/content.proto',
+  'services/diff/v1/diff.proto',
   'services/events/v1/events.proto',
   'services/images/v1/images.proto',
   'services/introspection/v1/introspection.proto',

@@ -70,6 +70,20 @@ export class Snapshots {
     return toMounts((await this.#rpc.unary(this.#methods.Mounts, request, what, options)).mounts);
   }
 
+  /**
+   * Freezes the writable snapshot `key` as the layer `name`, under which others can stand on it; `key` is gone then.
+   * `alreadyExists` where there is a layer of that name.
+   */
+  async commit(
+    name: string,
+    key: string,
+    labels: Readonly<Record<string, string>> = {},
+    options?: CallOptions,
+  ): Promise<void> {
+    const request = { snapshotter: this.#snapshotter, name, key, labels };
+    await this.#rpc.unary(this.#methods.Commit, request, `commit ${this.#nameOf(key)} as "${name}"`, options);
+  }
+
   /** Removes a snapshot: `notFound` without it, `failedPrecondition` while others stand on it. */
   async remove(key: string, options?: CallOptions): Promise<void> {
     const request = { snapshotter: this.#snapshotter, key };

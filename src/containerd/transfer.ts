@@ -47,7 +47,8 @@ export interface TransferPullOptions {
   readonly imageName: string;
   readonly imageLabels: Readonly<Record<string, string>>;
   readonly platform: Platform;
-  readonly snapshotter: string;
+  /** What it is unpacked for; undefined leaves it packed. */
+  readonly snapshotter: string | undefined;
   /** A folder of HOST/hosts.toml files. */
   readonly hostsDir?: string;
   /** Asked with the host that containerd talks to, a mirror also, after it has refused; undefined for none. */
@@ -136,7 +137,7 @@ export class Transfer {
       platforms: [platform],
       // With a limit an index without a match is an error; without one it is an image of nothing.
       manifestLimit: 1,
-      unpacks: [{ platform, snapshotter: options.snapshotter }],
+      unpacks: options.snapshotter === undefined ? [] : [{ platform, snapshotter: options.snapshotter }],
     });
   }
 

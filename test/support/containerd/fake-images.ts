@@ -153,7 +153,7 @@ export class FakeTransfer implements Public<Transfer> {
       lease,
     );
     this.#world.references.set(manifest, { blobs: [configBlob, layerBlob], chainId: diffId });
-    const snapshots = this.#world.snapshots.get(options.snapshotter);
+    const snapshots = this.#world.snapshots.get(options.snapshotter ?? '');
     const info = { name: diffId, parent: '', kind: 'committed', labels: {}, createdAtNs: this.#world.nowNs() } as const;
     if (!snapshots?.has(diffId)) snapshots?.set(diffId, info);
     const target = { mediaType: MANIFEST, digest: manifest, size: BigInt(this.#sizeOf(manifest)), annotations: {} };

@@ -30,6 +30,15 @@ export class FakeSnapshots implements Public<Snapshots> {
     return mountsOf(find(this.#all, 'snapshot', key));
   }
 
+  async commit(name: string, key: string, labels = {}, options?: CallOptions): Promise<void> {
+    await this.#world.faults.enter('snapshots.commit', [name, key, labels], options);
+    const { parent } = find(this.#all, 'snapshot', key);
+    mustBeNew(this.#all, 'snapshot', name);
+    this.#all.delete(key);
+    this.#all.set(name, { name, parent, kind: 'committed', labels, createdAtNs: this.#world.nowNs() });
+    holdUnder(this.#world, options?.lease, `snapshots/${this.#snapshotter} ${name}`);
+  }
+
   async remove(key: string, options?: CallOptions): Promise<void> {
     await this.#world.faults.enter('snapshots.remove', [key], options);
     find(this.#all, 'snapshot', key);
