@@ -3,13 +3,11 @@ import path from 'node:path';
 import { errnoOf } from '../lib/errors.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import { hostsText, resolvConfText } from '../spec/dns.ts';
+import { shmBytes } from '../spec/shm.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
 
 type FileParts = Pick<Parts, 'folders' | 'kernel'>;
-
-/** 64 MiB, the size every runtime gives a Pod's /dev/shm. */
-const shmBytes = 64 * 1024 * 1024;
 
 /** Files that containers see where no CRI mount of theirs covers the path. */
 export interface SandboxFiles {
@@ -47,7 +45,7 @@ export async function makeSandboxFiles(parts: FileParts, sandbox: Sandbox): Prom
     writeFile(files.hostname, `${hostname}\n`, { mode: 0o644 }),
     sandbox.hostNetwork ? copyHostFile('/etc/hosts', files.hosts) : writeFile(files.hosts, hostsText(), { mode: 0o644 }),
     asks ? writeFile(files.resolvConf, resolvConfText(dns), { mode: 0o644 }) : copyHostFile('/etc/resolv.conf', files.resolvConf),
-    sandbox.hostIpc ? undefined : makeShm(parts, files.shm),
+    sandbox.hostIpc ? undefined : makeShm(parts, files.shm, shmBytes(sandbox.config)),
   ]);
 }
 
@@ -56,9 +54,9 @@ export async function unmountSandboxFiles(parts: FileParts, sandboxId: string): 
   await parts.kernel.unmountBelow(parts.folders.shm(sandboxId));
 }
 
-async function makeShm(parts: FileParts, shm: string): Promise<void> {
+async function makeShm(parts: FileParts, shm: string, bytes: number): Promise<void> {
   await mkdir(shm, { recursive: true, mode: 0o711 });
-  await parts.kernel.mountShm(shm, shmBytes);
+  await parts.kernel.mountShm(shm, bytes);
 }
 
 async function copyHostFile(from: string, to: string): Promise<void> {

@@ -9,6 +9,7 @@ import { buildCapabilities } from './capabilities.ts';
 import { resolvConfText } from './dns.ts';
 import { checkMountOptions, isImageVolume } from './mounts.ts';
 import { chooseSeccomp } from './seccomp.ts';
+import { shmBytes } from './shm.ts';
 import { stopSignalNumber } from './signals.ts';
 import { checkSysctls } from './sysctls.ts';
 import { resolveUser } from './user.ts';
@@ -39,6 +40,7 @@ export function validateSandboxConfig(config: PodSandboxConfig__Output | null): 
   if (config.dnsConfig !== null) resolvConfText(config.dnsConfig);
   checkSandboxSecurity(config);
   checkSysctls(config);
+  shmBytes(config);
   return config;
 }
 
