@@ -5,7 +5,7 @@ import { buildImages } from './app/images.ts';
 import { containerDefaults } from './app/container-defaults.ts';
 import { nodeFiles } from './app/node-files.ts';
 import { buildNetwork } from './app/network.ts';
-import { askFeatures, buildRuntimes, hostFacts } from './app/runtimes.ts';
+import { buildRuntimes } from './app/runtimes.ts';
 import { buildHandlers } from './app/handlers.ts';
 import type { Config } from './config/config.ts';
 import { Containerd } from './containerd/client.ts';
@@ -59,14 +59,13 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   await waitForContainerd(containerd, config, options.waitMs);
   await containerd.namespaces.ensure(config.containerd.namespace);
 
-  const runtimes = buildRuntimes(config, containerd);
+  const host = await readKernelFacts();
+  const runtimes = await buildRuntimes(config, containerd, host, log);
   const images = await buildImages({ config, containerd, folders, clock, log });
   const network = await buildNetwork({ config, clock, log });
   const holder = new FifoHolder(log, clock, config.state);
   const logs = new LogPump(log, clock, { holder });
   logs.start();
-  const features = await askFeatures(config, containerd, log);
-  const host = hostFacts(await readKernelFacts(), features.get(config.runtimes.default));
 
   const sandboxes = new IdStore<Sandbox>('pod sandbox');
   const containers = new IdStore<Container>('container');
@@ -114,13 +113,13 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const server = new CriServer({
     socket: config.socket,
     services,
-    handlers: buildHandlers({ config, parts, services, images, network, containerd, stats, features }),
+    handlers: buildHandlers({ config, parts, services, images, network, containerd, stats }),
     log,
     clock,
   });
   await server.start();
   // So that the first Pod does not wait for it (0.2 s and more); a Pod that comes sooner shares the pull.
-  images.pods.ensure(config.images.sandbox).catch((error: unknown) => {
+  images.pods.ensure(config.images.sandbox, runtimes.get('').snapshotter).catch((error: unknown) => {
     log.debug({ image: config.images.sandbox, error: messageOf(error) }, 'the sandbox image cannot be pulled yet');
   });
 

@@ -67,6 +67,8 @@ async function serve(config: Config, waitMs: number): Promise<number> {
     // A CodedError says all there is to say; anything else is a bug, and its place matters.
     const stack = error instanceof Error && !(error instanceof CodedError) ? error.stack : undefined;
     log.error({ error: messageOf(error), stack }, 'podwright gives up');
+    // INVALID_ARGUMENT is a configuration whose fault only shows in what it names, such as a broken base spec.
+    if (isKind(error, 'invalidArgument')) return exitUsage;
     return isKind(error, 'unavailable') ? exitUnavailable : exitFailure;
   }
 }

@@ -26,7 +26,7 @@ import { reopenContainerLog } from '../cri/runtime/reopen-container-log.ts';
 import { runPodSandbox } from '../cri/runtime/run-pod-sandbox.ts';
 import { runtimeConfig } from '../cri/runtime/runtime-config.ts';
 import { startContainer } from '../cri/runtime/start-container.ts';
-import { status, type HandlerFeatures } from '../cri/runtime/status.ts';
+import { status } from '../cri/runtime/status.ts';
 import { stopContainer } from '../cri/runtime/stop-container.ts';
 import { stopPodSandbox } from '../cri/runtime/stop-pod-sandbox.ts';
 import { streamContainerStats } from '../cri/runtime/stream-container-stats.ts';
@@ -56,11 +56,11 @@ export function buildHandlers(of: {
   readonly network: NetworkParts;
   readonly containerd: Containerd;
   readonly stats: StatsReader;
-  readonly features: ReadonlyMap<string, HandlerFeatures>;
 }): Partial<RpcHandlers> {
-  const { parts, services, images, network, containerd, stats, features } = of;
-  const imageDeps = { images: images.store, puller: images.puller, imageFs: images.imageFs };
-  const mountpoint = (): string => images.imageFs.usage().mountpoint;
+  const { parts, services, images, network, containerd, stats } = of;
+  const snapshotterOf = (handler: string): string => parts.runtimes.get(handler).snapshotter;
+  const imageDeps = { images: images.store, puller: images.puller, fileSystems: images.fileSystems, snapshotterOf };
+  const mountpoint = (): string => images.fileSystems.mountpoint(of.config.images.snapshotter);
   const statsDeps = { parts, stats, mountpoint };
   const metricsDeps = {
     parts,
@@ -73,11 +73,10 @@ export function buildHandlers(of: {
       runtimes: parts.runtimes,
       runtimeReady: () => runtimeReadiness(containerd),
       networkReady: () => network.ready(),
-      featuresOf: (handler) => features.get(handler) ?? { recursiveReadOnlyMounts: false, userNamespaces: false },
       info: () => runtimeInfo(of.config, containerd, parts.events),
     }),
     RuntimeConfig: runtimeConfig(parts.runtimes),
-    UpdateRuntimeConfig: updateRuntimeConfig(parts),
+    UpdateRuntimeConfig: updateRuntimeConfig({ network }),
     RunPodSandbox: runPodSandbox(parts),
     StopPodSandbox: stopPodSandbox(parts),
     RemovePodSandbox: removePodSandbox(parts),

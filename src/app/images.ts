@@ -1,23 +1,28 @@
 import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Containerd } from '../containerd/client.ts';
+import type { Snapshots } from '../containerd/snapshots.ts';
+import { FileSystems } from '../image/file-systems.ts';
 import { ImageFs, snapshotterRoot } from '../image/image-fs.ts';
 import { ImageStore } from '../image/image-store.ts';
 import { hostPlatform } from '../image/platform.ts';
+import { Pins } from '../image/pins.ts';
 import { PodImages } from '../image/pod-images.ts';
 import { ImagePuller } from '../image/pull.ts';
 import { kernelRootAccess } from '../image/root-access.ts';
+import { Unpacker } from '../image/unpack.ts';
 import { UserFiles } from '../image/user-files.ts';
 import type { Clock } from '../lib/clock.ts';
 import { messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Folders } from '../pod/folders.ts';
+import { snapshotterOf } from './runtimes.ts';
 
 /** Everything about images, in step with containerd from here on. */
 export interface ImageParts {
   readonly store: ImageStore;
   readonly puller: ImagePuller;
-  readonly imageFs: ImageFs;
+  readonly fileSystems: FileSystems;
   /** Images as Pods use them. */
   readonly pods: PodImages;
   stop(): Promise<void>;
@@ -32,41 +37,66 @@ export async function buildImages(options: {
   readonly log: Log;
 }): Promise<ImageParts> {
   const { config, containerd, clock, log } = options;
-  const { snapshotter, configPath, sandbox } = config.images;
-  const snapshots = containerd.snapshots(snapshotter);
+  const { snapshotter, configPath, sandbox, pinned, maxConcurrentPulls, noProgressTimeout } = config.images;
+  const { leases, content } = containerd;
+  const snapshots = (name: string): Snapshots => containerd.snapshots(name);
   const platform = hostPlatform();
-  const store = new ImageStore({ records: containerd.images, content: containerd.content, platform, log });
+  const store = new ImageStore({ records: containerd.images, content, platform, log });
+  const unpacker = new Unpacker({ content, diff: containerd.diff, leases, snapshots, platform, log });
   const puller = new ImagePuller({
     records: containerd.images,
-    leases: containerd.leases,
+    leases,
     transfer: containerd.transfer,
-    snapshots,
+    unpacker,
     store,
     clock,
     log,
     platform,
     snapshotter,
     hostsDir: configPath,
-    pinned: [sandbox],
+    pins: new Pins([sandbox, ...pinned]),
+    maxConcurrent: maxConcurrentPulls,
+    noProgressTimeoutMs: noProgressTimeout * 1_000,
   });
-  const mountpoint = await snapshotterRoot(containerd.introspection, snapshotter);
-  const imageFs = new ImageFs({ snapshots, content: containerd.content, clock, log, mountpoint });
+  const fileSystems = await buildFileSystems(options);
   const folder = path.join(options.folders.state, 'images');
-  const userFiles = new UserFiles({ snapshots, leases: containerd.leases, access: kernelRootAccess, folder, log });
+  const userFiles = new UserFiles({ snapshots, leases, access: kernelRootAccess, folder, log });
   await Promise.all([puller.sweep(), userFiles.sweep()]);
   await store.resync();
-  await imageFs.count();
-  store.onChange(() => imageFs.refresh());
+  await Promise.all([puller.reconcilePins(store.list()), fileSystems.count()]);
+  store.onChange(() => fileSystems.refresh());
   const following = followImages(containerd, store, log);
   return {
     store,
     puller,
-    imageFs,
-    pods: new PodImages(store, puller, userFiles),
+    fileSystems,
+    pods: new PodImages(store, puller, userFiles, unpacker),
     async stop() {
-      await Promise.all([following.stop(), imageFs.stop()]);
+      await Promise.all([following.stop(), fileSystems.stop()]);
     },
   };
+}
+
+/** The file systems of the default snapshotter, which the kubelet takes for the images', and of the handlers' own. */
+async function buildFileSystems(options: {
+  readonly config: Config;
+  readonly containerd: Containerd;
+  readonly clock: Clock;
+  readonly log: Log;
+}): Promise<FileSystems> {
+  const { config, containerd, clock, log } = options;
+  const handlers = Object.keys(config.runtimes.handlers).map((name) => snapshotterOf(config, name));
+  const snapshotters = [...new Set([config.images.snapshotter, ...handlers])];
+  const fileSystems = snapshotters.map(async (name, position) => {
+    const mountpoint = await snapshotterRoot(containerd.introspection, name);
+    // Blobs are the same whichever snapshotter unpacks them, and count once.
+    const content = position === 0 ? containerd.content : undefined;
+    return [name, new ImageFs({ snapshots: containerd.snapshots(name), content, clock, log, mountpoint })] as const;
+  });
+  return new FileSystems(new Map(await Promise.all(fileSystems)), {
+    images: config.images.snapshotter,
+    containers: snapshotterOf(config, ''),
+  });
 }
 
 /** Keeps the store in step with what others do to containerd's images (ctr, nerdctl, a second client). */

@@ -1,56 +1,112 @@
-import type { Config } from '../config/config.ts';
+import { readFile } from 'node:fs/promises';
+import type { Config, HandlerConfig, HandlerOptions } from '../config/config.ts';
 import type { Containerd } from '../containerd/client.ts';
-import { messageOf } from '../lib/errors.ts';
+import { CodedError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { HandlerFeatures } from '../cri/runtime/status.ts';
 import type { KernelFacts } from '../linux/host-facts.ts';
 import { Runtimes } from '../pod/runtimes.ts';
-import type { HostFacts } from '../spec/host-facts.ts';
+import type { RuntimeFeatures } from '../pod/runtimes.ts';
+import type { BaseSpec } from '../spec/base-spec.ts';
+import { decodeJson } from '../spec/json.ts';
 import { isKernelAtLeast } from '../spec/kernel-version.ts';
+import type { Options } from '../types/containerd/containerd/runc/v1/Options.ts';
 
-/** The configured runtime handlers with the options their shims get. */
-export function buildRuntimes(config: Config, containerd: Containerd): Runtimes {
-  const runtimes = Object.entries(config.runtimes.handlers).map(([name, { type, options }]) => ({
+/**
+ * The configured runtime handlers with the options their shims get. INVALID_ARGUMENT naming handler and file for a
+ * base spec that cannot be read.
+ */
+export async function buildRuntimes(
+  config: Config,
+  containerd: Containerd,
+  kernel: KernelFacts,
+  log: Log,
+): Promise<Runtimes> {
+  const handlers = Object.entries(config.runtimes.handlers);
+  const snapshotters = await containerd.introspection.plugins(['type==io.containerd.snapshotter.v1']);
+  const runtimes = handlers.map(async ([name, handler]) => ({
     name,
-    type,
-    options: containerd.types.encode('containerd.runc.v1.Options', {
-      binaryName: options.BinaryName,
-      systemdCgroup: options.SystemdCgroup,
-    }),
-    systemdCgroup: options.SystemdCgroup,
-    snapshotter: config.images.snapshotter,
+    type: handler.type,
+    options: containerd.types.encode('containerd.runc.v1.Options', shimOptions(handler.options)),
+    systemdCgroup: handler.options.SystemdCgroup,
+    snapshotter: snapshotterOf(config, name),
+    features: supported(
+      await askFeatures(name, handler, containerd, log),
+      kernel.kernelVersion,
+      snapshotters.find(({ id }) => id === snapshotterOf(config, name))?.capabilities ?? [],
+    ),
+    cniConfDir: handler.cniConfDir,
+    baseSpec: await readBaseSpec(name, handler.baseRuntimeSpec),
+    privilegedWithoutHostDevices: handler.privilegedWithoutHostDevices,
+    podAnnotations: handler.podAnnotations,
+    containerAnnotations: handler.containerAnnotations,
   }));
-  return new Runtimes(runtimes, config.runtimes.default);
+  return new Runtimes(await Promise.all(runtimes), config.runtimes.default);
+}
+
+/** The snapshotter of a handler's containers; the empty name is the default handler. */
+export function snapshotterOf({ runtimes, images }: Config, handler: string): string {
+  const own = runtimes.handlers[handler === '' ? runtimes.default : handler]?.snapshotter ?? '';
+  return own === '' ? images.snapshotter : own;
+}
+
+function shimOptions(options: HandlerOptions): Options {
+  return {
+    binaryName: options.BinaryName,
+    systemdCgroup: options.SystemdCgroup,
+    root: options.Root,
+    noPivotRoot: options.NoPivotRoot,
+    noNewKeyring: options.NoNewKeyring,
+    shimCgroup: options.ShimCgroup,
+    ioUid: options.IoUid,
+    ioGid: options.IoGid,
+    criuImagePath: options.CriuImagePath,
+    criuWorkPath: options.CriuWorkPath,
+  };
+}
+
+async function readBaseSpec(handler: string, file: string): Promise<BaseSpec | undefined> {
+  if (file === '') return undefined;
+  try {
+    const spec = decodeJson(await readFile(file, 'utf8'));
+    if (typeof spec === 'object' && spec !== null && !Array.isArray(spec)) return spec as BaseSpec;
+    throw new Error('it is no JSON object');
+  } catch (error) {
+    const what = `base_runtime_spec of the runtime handler "${handler}", "${file}"`;
+    throw new CodedError('invalidArgument', `${what}, cannot be used: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Asks a handler's OCI runtime what it can do. One that does not say is logged and can nothing special. */
+async function askFeatures(
+  name: string,
+  { type, options }: HandlerConfig,
+  containerd: Containerd,
+  log: Log,
+): Promise<RuntimeFeatures> {
+  try {
+    return readFeatures((await containerd.introspection.runtimeInfo(type, shimOptions(options))).features);
+  } catch (error) {
+    log.warn({ handler: name, error: messageOf(error) }, 'a runtime does not say what it can do');
+    return noFeatures;
+  }
 }
 
 /**
- * Asks every handler's OCI runtime what it can do. One that does not say can nothing special: that is logged
- * and no reason not to serve.
+ * What of a runtime's features there is with this kernel and this snapshotter: rro needs mount_setattr(2), and a user
+ * namespace needs overlayfs's id-mapped layers and a snapshotter that shifts owners (containerd's `remap-ids`).
  */
-export async function askFeatures(
-  config: Config,
-  containerd: Containerd,
-  log: Log,
-): Promise<ReadonlyMap<string, HandlerFeatures>> {
-  const asked = Object.entries(config.runtimes.handlers).map(async ([name, { type, options }]) => {
-    try {
-      const { features } = await containerd.introspection.runtimeInfo(type, {
-        binaryName: options.BinaryName,
-        systemdCgroup: options.SystemdCgroup,
-      });
-      return [name, readFeatures(features)] as const;
-    } catch (error) {
-      log.warn({ handler: name, error: messageOf(error) }, 'a runtime does not say what it can do');
-      return [name, noFeatures] as const;
-    }
-  });
-  return new Map(await Promise.all(asked));
+export function supported(features: RuntimeFeatures, kernelVersion: string, snapshotter: readonly string[]): RuntimeFeatures {
+  return {
+    recursiveReadOnlyMounts: features.recursiveReadOnlyMounts && isKernelAtLeast(kernelVersion, '5.12'),
+    userNamespaces:
+      features.userNamespaces && isKernelAtLeast(kernelVersion, '5.19') && snapshotter.includes('remap-ids'),
+  };
 }
 
-const noFeatures: HandlerFeatures = { recursiveReadOnlyMounts: false, userNamespaces: false };
+const noFeatures: RuntimeFeatures = { recursiveReadOnlyMounts: false, userNamespaces: false };
 
 /** Reads `runc features` (OCI runtime-spec, features.md). */
-export function readFeatures(features: unknown): HandlerFeatures {
+export function readFeatures(features: unknown): RuntimeFeatures {
   if (typeof features !== 'object' || features === null) return noFeatures;
   const { mountOptions, linux } = features as {
     readonly mountOptions?: readonly string[];
@@ -63,10 +119,4 @@ export function readFeatures(features: unknown): HandlerFeatures {
     recursiveReadOnlyMounts: mountOptions?.includes('rro') ?? false,
     userNamespaces: (linux?.namespaces?.includes('user') ?? false) && linux?.mountExtensions?.idmap?.enabled === true,
   };
-}
-
-/** What spec building has to know of the host: the kernel's facts, and what runtime and kernel can only do together. */
-export function hostFacts(kernel: KernelFacts, features: HandlerFeatures = noFeatures): HostFacts {
-  const hasMountSetattr = isKernelAtLeast(kernel.kernelVersion, '5.12');
-  return { ...kernel, rroSupported: hasMountSetattr && features.recursiveReadOnlyMounts };
 }

@@ -40,12 +40,15 @@ export async function addChain(
     undo.push(`take back what cni plugin "${plugin.type}" did for "${call.containerId}"`, async () => {
       await runPlugin(plugins, 'DEL', plugin, file, call, prevResultOnDel(network, result?.raw), { timeoutMs: undoTimeoutMs });
     });
-    // Written beside the next plugin's start, which takes longer.
-    const told = result && onProgress(result.raw);
-    told?.catch(() => {});
-    const printed = await runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, { signal });
-    await told;
-    result = readResult(printed, plugin, call);
+    // Written beside the next plugin's start, which takes longer; waited for also when that fails, since what is
+    // taken back then is forgotten, and a late note of it would stay.
+    const [ran, told] = await Promise.allSettled([
+      runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, { signal }),
+      result && onProgress(result.raw),
+    ]);
+    if (ran.status === 'rejected') throw ran.reason;
+    if (told.status === 'rejected') throw told.reason;
+    result = readResult(ran.value, plugin, call);
   }
   if (result === undefined) throw new CodedError('failedPrecondition', `network "${network.name}" has no plugins`);
   return result;

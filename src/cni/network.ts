@@ -29,6 +29,8 @@ export interface DelRequest {
   readonly id: string;
   /** Empty when the namespace is gone. */
   readonly netnsPath: string;
+  /** As at ADD; only looked at when nothing is cached of it. */
+  readonly confDir?: string;
   /** Whether its ADD is known to have succeeded: a DEL that fails is then an error even if nothing is cached of it. */
   readonly wasAdded?: boolean;
 }
@@ -43,6 +45,8 @@ export interface NetworkSource {
 
 export interface CniNetworkParts {
   readonly source: NetworkSource;
+  /** Those of handlers with a configuration folder of their own, by folder. */
+  readonly handlerSources?: ReadonlyMap<string, NetworkSource>;
   readonly plugins: Plugins;
   readonly cache: AttachmentCache;
   readonly log: Log;
@@ -58,6 +62,7 @@ const gcTimeoutMs = 30_000;
  */
 export class CniNetwork {
   readonly #source: NetworkSource;
+  readonly #handlerSources: ReadonlyMap<string, NetworkSource>;
   readonly #plugins: Plugins;
   readonly #cache: AttachmentCache;
   readonly #log: Log;
@@ -69,6 +74,7 @@ export class CniNetwork {
 
   constructor(parts: CniNetworkParts) {
     this.#source = parts.source;
+    this.#handlerSources = parts.handlerSources ?? new Map();
     this.#plugins = parts.plugins;
     this.#cache = parts.cache;
     this.#log = parts.log;
@@ -83,7 +89,7 @@ export class CniNetwork {
     const attachment = toAttachment(request);
     return this.#serially(request.id, async () => {
       throwIfAborted(signal, `add "${request.id}" to its network`);
-      const network = await this.#source.network();
+      const network = await this.#sourceOf(request).network();
       return this.#add({ ...attachment, network, netnsPath: request.netnsPath }, signal);
     });
   }
@@ -135,7 +141,7 @@ export class CniNetwork {
 
   // The cache may have been lost, so the plugins are asked all the same.
   async #delUncached(request: DelRequest, netnsPath: string, signal: AbortSignal | undefined): Promise<void> {
-    const network = this.#source.current;
+    const network = this.#sourceOf(request).current;
     if (network === undefined) {
       this.#log.debug({ podSandboxId: request.id }, 'no network to delete the sandbox from');
       return;
@@ -188,8 +194,9 @@ export class CniNetwork {
         const netnsPath = await liveNetns(attachment.netnsPath);
         await this.#delCached({ ...attachment, netnsPath }, signal).catch((error: unknown) => errors.push(error));
       }
-      const network = this.#source.current;
-      if (options.verb && network !== undefined && !network.disableGc && isCniVersionAtLeast(network.cniVersion, '1.1.0')) {
+      const networks = [this.#source, ...this.#handlerSources.values()].flatMap((source) => source.current ?? []);
+      for (const network of options.verb ? networks : []) {
+        if (network.disableGc || !isCniVersionAtLeast(network.cniVersion, '1.1.0')) continue;
         await this.#gcPlugins(network, valid, errors, signal);
       }
       if (errors.length > 0) throw wrapError(`clean up networks (${errors.length} failed)`, errors[0]);
@@ -211,6 +218,10 @@ export class CniNetwork {
         errors.push(error);
       }
     }
+  }
+
+  #sourceOf({ confDir = '' }: { readonly confDir?: string }): NetworkSource {
+    return this.#handlerSources.get(confDir) ?? this.#source;
   }
 
   async #forget(call: ChainCall): Promise<void> {

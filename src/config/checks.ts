@@ -1,5 +1,6 @@
 import net from 'node:net';
 import path from 'node:path';
+import { isGlob } from '../lib/glob.ts';
 import { readUlimit } from './ulimits.ts';
 
 /** Says what a value must be, where it is not that. */
@@ -67,6 +68,26 @@ export const imageReference: Check<string> = (value) =>
 export const ipAddress: Check<string> = (value) => (net.isIP(value) !== 0 ? undefined : 'must be an IP address');
 
 export const port: Check<number> = (value) => (value >= 0 && value <= 65_535 ? undefined : 'must be a port, 0 to 65535');
+
+export const id: Check<number> = (value) => (value >= 0 && value <= 0xffff_ffff ? undefined : 'must be a user or group id, 0 to 4294967295');
+
+export const globs: Check<readonly string[]> = (values) => {
+  const bad = values.find((value) => !isGlob(value));
+  return bad === undefined ? undefined : `must be globs ("*", "?", "[a-z]"), and ${JSON.stringify(bad)} is none`;
+};
+
+export const imagePatterns: Check<readonly string[]> = (values) => {
+  const bad = values.find((value) => !isGlob(value) || /\s/.test(value) || value.includes('://'));
+  return bad === undefined ? undefined : `must be image references or globs of them, and ${JSON.stringify(bad)} is none`;
+};
+
+/** Empty, or what another check takes. */
+export function optional(check: Check<string>): Check<string> {
+  return (value) => {
+    const why = value === '' ? undefined : check(value);
+    return why === undefined ? undefined : `${why}, or empty`;
+  };
+}
 
 /** One of a few words. */
 export function oneOf(...allowed: readonly (string | number)[]): Check<string | number> {

@@ -5,11 +5,15 @@ import {
   anyPaths,
   binary,
   count,
+  globs,
   handlerName,
+  id,
   identifier,
+  imagePatterns,
   imageReference,
   ipAddress,
   oneOf,
+  optional,
   port,
   runtimeType,
   socketPath,
@@ -47,6 +51,12 @@ export interface ImagesConfig {
   readonly snapshotter: string;
   readonly configPath: string;
   readonly sandbox: string;
+  /** Names and globs of images that the kubelet's image collection leaves alone, besides the sandbox image. */
+  readonly pinned: readonly string[];
+  /** Pulls at the same time; 0 for any number. */
+  readonly maxConcurrentPulls: number;
+  /** Seconds that a registry may keep a pull waiting without a byte; 0 for ever. */
+  readonly noProgressTimeout: number;
 }
 
 export interface CniConfig {
@@ -54,6 +64,10 @@ export interface CniConfig {
   readonly binDirs: readonly string[];
   /** Whether plugins are told at the start which Pods there are, and take the rest for leftovers. */
   readonly gc: boolean;
+  /** A file that the configuration is made from when the kubelet tells the Pod CIDR; empty for none. */
+  readonly confTemplate: string;
+  /** Which address of a dual-stack Pod is its first: `ipv4`, `ipv6`, or `cni` for the plugins' own order. */
+  readonly ipPreference: string;
 }
 
 export interface CdiConfig {
@@ -81,13 +95,30 @@ export interface RuntimesConfig {
 
 export interface HandlerConfig {
   readonly type: string;
+  /** Empty for that of `[images]`. */
+  readonly snapshotter: string;
+  /** Empty for that of `[cni]`. */
+  readonly cniConfDir: string;
+  /** A JSON file laid under every OCI spec; empty for none. */
+  readonly baseRuntimeSpec: string;
+  readonly privilegedWithoutHostDevices: boolean;
+  readonly podAnnotations: readonly string[];
+  readonly containerAnnotations: readonly string[];
   readonly options: HandlerOptions;
 }
 
-/** Named as in containerd's own configuration. */
+/** The shim's options (containerd.runc.v1.Options), named as in containerd's own configuration. */
 export interface HandlerOptions {
   readonly BinaryName: string;
   readonly SystemdCgroup: boolean;
+  readonly Root: string;
+  readonly NoPivotRoot: boolean;
+  readonly NoNewKeyring: boolean;
+  readonly ShimCgroup: string;
+  readonly IoUid: number;
+  readonly IoGid: number;
+  readonly CriuImagePath: string;
+  readonly CriuWorkPath: string;
 }
 
 export interface StreamingConfig {
@@ -106,9 +137,23 @@ const handlers: Entries<HandlerConfig> = {
   checkName: handlerName,
   entry: {
     type: text('io.containerd.runc.v2', 'The containerd runtime, that is its shim.', runtimeType),
+    snapshotter: text('', 'Its containerd snapshotter; that of [images] when this is empty.', optional(identifier)),
+    cniConfDir: text('', 'The network configuration of its Pods; that of [cni] when this is empty.', optional(absolutePath)),
+    baseRuntimeSpec: text('', 'A JSON file with an OCI spec that is laid under that of every container; none when empty.', optional(absolutePath)),
+    privilegedWithoutHostDevices: flag(false, "Whether a privileged container gets none of the host's devices."),
+    podAnnotations: list([], 'Pod annotations, as globs, that its OCI specs get too, of the pause container and the others.', globs),
+    containerAnnotations: list([], 'Container annotations, as globs, that the container\'s OCI spec gets too.', globs),
     options: table('What the shim is told.', {
       BinaryName: text('', 'The OCI runtime; runc is found on PATH when this is empty.', binary),
       SystemdCgroup: flag(false, "Whether cgroups are made through systemd; must agree with the kubelet's cgroupDriver."),
+      Root: text('', "Where the OCI runtime keeps its state; the shim's own place when this is empty.", optional(absolutePath)),
+      NoPivotRoot: flag(false, 'Whether it changes the root without pivot_root(2), as on a ramdisk.'),
+      NoNewKeyring: flag(false, 'Whether a container keeps the session keyring of its parent.'),
+      ShimCgroup: text('', 'The cgroup that the shim moves to; none when this is empty.', optional(absolutePath)),
+      IoUid: integer(0, "The owner of the shim's pipes.", id),
+      IoGid: integer(0, "The group of the shim's pipes.", id),
+      CriuImagePath: text('', 'Where CRIU puts its images; none when this is empty.', optional(absolutePath)),
+      CriuWorkPath: text('', 'Where CRIU works and logs; none when this is empty.', optional(absolutePath)),
     }),
   },
 };
@@ -127,11 +172,16 @@ export const schema: Nodes<Config> = {
     snapshotter: text('overlayfs', 'The containerd snapshotter that unpacks them.', identifier),
     configPath: text('/etc/containerd/certs.d', 'The hosts.toml files, as containerd reads them.', absolutePath),
     sandbox: text('registry.k8s.io/pause:3.10.2', 'The image of the pause container.', imageReference),
+    pinned: list([], "Further images, as names or globs, that the kubelet's image collection leaves alone.", imagePatterns),
+    maxConcurrentPulls: integer(0, 'How many images are pulled at the same time; 0 is any number.', count),
+    noProgressTimeout: integer(300, 'Seconds a registry may keep a pull waiting without a byte; 0 is for ever.', count),
   }),
   cni: table('The Pod network.', {
     confDir: text('/etc/cni/net.d', 'Its configuration; the first file by name is used.', absolutePath),
     binDirs: list(['/opt/cni/bin'], 'Where its plugins are, the first match is used.', absolutePaths),
     gc: flag(false, 'Whether plugins (CNI 1.1.0) clean up at the start; not where another runtime uses the same network.'),
+    confTemplate: text('', 'A template that the configuration is made from when the kubelet tells the Pod CIDR; none when empty.', optional(absolutePath)),
+    ipPreference: text('cni', 'Which address of a dual-stack Pod is its first: ipv4, ipv6, or cni for the order of the plugins.', oneOf('cni', 'ipv4', 'ipv6')),
   }),
   cdi: table('Devices of vendors (Container Device Interface).', {
     specDirs: list(['/etc/cdi', '/var/run/cdi'], 'Where their specs are; a later folder goes before an earlier one.', absolutePaths),

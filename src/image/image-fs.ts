@@ -16,7 +16,8 @@ export interface ImageFsUsage {
 
 export interface ImageFsOptions {
   readonly snapshots: Pick<Snapshots, 'list' | 'usage'>;
-  readonly content: Pick<ContentStore, 'list'>;
+  /** The blobs that the images came as; undefined where another file system counts them. */
+  readonly content?: Pick<ContentStore, 'list'> | undefined;
   readonly clock: Clock;
   readonly log: Log;
   /** See snapshotterRoot. */
@@ -127,7 +128,7 @@ export class ImageFs {
 
   async #countContent(): Promise<bigint> {
     let bytes = 0n;
-    await this.#options.content.list([], (info) => {
+    await this.#options.content?.list([], (info) => {
       bytes += info.size;
     });
     return bytes;

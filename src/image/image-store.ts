@@ -13,6 +13,9 @@ export const MANAGED_VALUE = 'managed';
 /** Marks an image that the kubelet's image collection leaves alone (CRI Image.pinned). */
 export const PINNED_LABEL = 'io.cri-containerd.pinned';
 export const PINNED_VALUE = 'pinned';
+/** Marks a pin as ours, to be taken back when the configuration changes; others are their makers' business. */
+export const PINNED_BY_LABEL = 'podwright.dev/pinned-by';
+export const PINNED_BY_VALUE = 'configuration';
 /** Names of records that exist only while a pull runs; no image goes by them. */
 export const PULLING_PREFIX = 'podwright-pulling/';
 
@@ -23,6 +26,10 @@ export interface ImageStoreOptions {
   readonly platform: Platform;
   readonly log: Log;
 }
+
+const pinLabels = { [PINNED_LABEL]: PINNED_VALUE, [PINNED_BY_LABEL]: PINNED_BY_VALUE };
+// containerd removes a label that it is told to make empty.
+const unpinLabels = { [PINNED_LABEL]: '', [PINNED_BY_LABEL]: '' };
 
 const WRITE_ATTEMPTS = 5;
 
@@ -128,7 +135,7 @@ export class ImageStore {
     if (reference.digest === undefined) names.push(reference.name);
     return this.#lock.run(`image ${details.id}`, async () => {
       for (const name of names) {
-        const labels = { [MANAGED_LABEL]: MANAGED_VALUE, ...(pinned && { [PINNED_LABEL]: PINNED_VALUE }) };
+        const labels = { [MANAGED_LABEL]: MANAGED_VALUE, ...(pinned && pinLabels) };
         const record = { name, labels, target };
         await this.#lock.run(`name ${name}`, async () => {
           await this.#write(record, options);
@@ -145,6 +152,27 @@ export class ImageStore {
   /** Pins an image under one of its names, so that it survives the kubelet's image collection. */
   async pin(image: Image, reference: Reference, options: CallOptions = {}): Promise<Image> {
     return image.pinned ? image : this.add(reference, image.target, true, options);
+  }
+
+  /** Pins an image under all its names, or takes back pins that were made here; others stay. */
+  async setPinned(image: Image, pinned: boolean, options: CallOptions = {}): Promise<void> {
+    if (image.pinned === pinned) return;
+    await this.#lock.run(`image ${image.id}`, async () => {
+      for (const name of this.#index.namesOf(image.id)) {
+        await this.#lock.run(`name ${name}`, async () => {
+          const record = await this.#records.get(name, options);
+          if (!pinned && record.labels[PINNED_BY_LABEL] !== PINNED_BY_VALUE) return;
+          const labels = pinned ? pinLabels : unpinLabels;
+          const fieldPaths = Object.keys(labels).map((label) => `labels.${label}`);
+          const named = this.#index.named(name);
+          if (named === undefined) return;
+          await this.#records.update({ ...record, labels: { ...record.labels, ...labels } }, fieldPaths, options);
+          this.#index.set({ ...named, pinned });
+          this.#touched?.add(name);
+        });
+      }
+      this.#changed();
+    });
   }
 
   /**

@@ -59,6 +59,33 @@ export async function readImageDetails(
   };
 }
 
+/** One layer of an image: its blob, and what it and all below it are called when they are unpacked. */
+export interface ImageLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: string;
+  readonly chainId: string;
+}
+
+/** The layers of an image from the lowest up. Fails as readImageDetails does. */
+export async function readImageLayers(
+  content: ContentStore,
+  target: Descriptor,
+  platform: Platform,
+  options: CallOptions = {},
+): Promise<ImageLayer[]> {
+  const { manifest } = await findManifest(content, target, platform, options);
+  const { diffIds } = parseImageConfig(await content.read(manifest.config.digest, options), manifest.config.digest);
+  if (diffIds.length !== manifest.layers.length) {
+    const counts = `${manifest.layers.length} layers in its manifest and ${diffIds.length} in its configuration`;
+    throw new CodedError('invalidArgument', `image ${manifest.config.digest} has ${counts}`);
+  }
+  return manifest.layers.map(({ mediaType, digest, sizeBytes }, position) => ({
+    descriptor: { mediaType, digest, size: sizeBytes, annotations: {} },
+    diffId: diffIds[position] ?? '',
+    chainId: chainIdOf(diffIds.slice(0, position + 1)),
+  }));
+}
+
 interface FoundManifest {
   readonly manifest: Manifest;
   /** The bytes of it and of the indexes above it. */

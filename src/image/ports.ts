@@ -46,6 +46,12 @@ export interface ContentStore {
     onInfo: (info: ContentInfo) => void,
     options?: CallOptions,
   ): Promise<void>;
+  updateLabels(digest: string, labels: Readonly<Record<string, string>>, options?: CallOptions): Promise<unknown>;
+}
+
+/** containerd's way from a layer's blob to a file system; `apply` answers what the blob is uncompressed. */
+export interface Diff {
+  apply(layer: Descriptor, mounts: readonly Mount[], options?: CallOptions): Promise<Descriptor>;
 }
 
 /** Runs an act under a containerd lease, which keeps what the act makes from garbage collection until it ends. */
@@ -66,8 +72,10 @@ export interface SnapshotInfo {
   readonly kind: 'view' | 'active' | 'committed' | 'unknown';
 }
 
-/** Snapshots of one snapshotter. `usage` and `stat` fail with notFound. */
+/** Snapshots of one snapshotter. `usage` and `stat` fail with notFound, `commit` with alreadyExists. */
 export interface Snapshots {
+  prepare(key: string, parent: string, labels?: Readonly<Record<string, string>>, options?: CallOptions): Promise<Mount[]>;
+  commit(name: string, key: string, labels?: Readonly<Record<string, string>>, options?: CallOptions): Promise<void>;
   view(key: string, parent: string, labels?: Readonly<Record<string, string>>, options?: CallOptions): Promise<Mount[]>;
   remove(key: string, options?: CallOptions): Promise<void>;
   usage(key: string, options?: CallOptions): Promise<{ readonly sizeBytes: bigint; readonly inodes: bigint }>;
@@ -105,7 +113,8 @@ export interface TransferPullOptions {
   readonly imageName: string;
   readonly imageLabels: Readonly<Record<string, string>>;
   readonly platform: Platform;
-  readonly snapshotter: string;
+  /** What it is unpacked for; undefined leaves it packed. */
+  readonly snapshotter: string | undefined;
   readonly hostsDir?: string;
   /** Sent with every request to the registry's endpoints. */
   readonly headers?: Readonly<Record<string, string>>;

@@ -1,5 +1,5 @@
 import { CodedError, kindOf, messageOf } from '../lib/errors.ts';
-import type { ErrorKind } from '../lib/errors.ts';
+import type { ErrorKind, ErrorReason } from '../lib/errors.ts';
 
 // containerd hands a registry's failure on as text with the code UNKNOWN, so here, and only here, text is matched.
 // The order counts: a refused login is often told as "pull access denied … 403 …: authorization failed".
@@ -8,7 +8,7 @@ const CAUSES: readonly (readonly [RegExp, ErrorKind])[] = [
   [/\b403\b|forbidden|access denied|insufficient_scope|denied:/i, 'permissionDenied'],
   [/\b429\b|too many requests|toomanyrequests/i, 'resourceExhausted'],
   [/no space left on device/i, 'resourceExhausted'],
-  [/no match for platform|no unpack platforms? (?:defined|matched)/i, 'notFound'],
+  [/no match for platform/i, 'notFound'],
   [/\b404\b|not found|manifest unknown|name unknown|repository does not exist/i, 'notFound'],
   [
     /connection refused|connection reset|no such host|server misbehaving|i\/o timeout|timeout exceeded|context deadline exceeded|handshake timeout|network is unreachable|no route to host|host is down|broken pipe|unexpected EOF|: EOF|x509:|tls:|http: server gave HTTP response|\b50[0-4]\b/i,
@@ -16,11 +16,35 @@ const CAUSES: readonly (readonly [RegExp, ErrorKind])[] = [
   ],
 ];
 
+// What an image verifier of containerd's Transfer service refuses (its bindir plugin).
+const REFUSED_BY_VERIFIER = /image verifier \S+ (?:blocked pull|returned error)/;
+
+/** What a pull's failure is to the kubelet. That containerd can't be reached is none of the registry. */
+function reasonOf(error: unknown, kind: ErrorKind): ErrorReason | undefined {
+  if (REFUSED_BY_VERIFIER.test(messageOf(error))) return 'SignatureValidationFailed';
+  const isContainerds = error instanceof CodedError && error.kind === 'unavailable' && !(error instanceof RegistryStalled);
+  return kind === 'unavailable' && !isContainerds ? 'RegistryUnavailable' : undefined;
+}
+
+/** Whether containerd's transfer plugin has no unpack configuration for the snapshotter that it was asked for. */
+export function isNotUnpacked(error: unknown): boolean {
+  return /no unpack platforms? (?:defined|matched)/.test(messageOf(error));
+}
+
+/** What ends a pull whose registry has gone silent. */
+export class RegistryStalled extends CodedError {
+  constructor(timeoutMs: number) {
+    super('unavailable', `nothing came from the registry for ${Math.round(timeoutMs / 1000)} s`);
+  }
+}
+
 /** What kind of failure a pull's error is; errors that already say so keep their kind. */
 export function pullErrorKind(error: unknown): ErrorKind {
   const kind = kindOf(error);
   if (kind !== 'unknown' && kind !== 'internal') return kind;
   const text = messageOf(error);
+  // The verifier's own reason may hold any of the words below.
+  if (REFUSED_BY_VERIFIER.test(text)) return 'unknown';
   return CAUSES.find(([pattern]) => pattern.test(text))?.[1] ?? kind;
 }
 
@@ -29,10 +53,11 @@ export function pullErrorKind(error: unknown): ErrorKind {
  * redirects to object stores carry signatures there; `redact` takes the caller's own secrets out.
  */
 export function pullError(name: string, host: string, error: unknown, redact: (text: string) => string): CodedError {
+  const kind = pullErrorKind(error);
   const text = messageOf(error);
   const known = `pull image "${name}": `; // as the containerd client begins it
   const cause = redact(stripUrls(text.startsWith(known) ? text.slice(known.length) : text));
-  return new CodedError(pullErrorKind(error), `pull image "${name}" from ${host}: ${cause}`);
+  return new CodedError(kind, `pull image "${name}" from ${host}: ${cause}`, { reason: reasonOf(error, kind) });
 }
 
 /** `text` with the secrets that URLs carry taken out. */

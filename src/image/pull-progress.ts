@@ -12,6 +12,8 @@ interface Download {
 export class PullProgress {
   readonly #downloads = new Map<string, Download>();
   #bytes = 0n;
+  readonly #fetched = new Set<string>();
+  readonly #present = new Set<string>();
   #lastMoveMs: number;
   #resolved = false;
 
@@ -32,8 +34,11 @@ export class PullProgress {
       case 'downloading':
         this.#download(name, progress, total, nowMs);
         break;
-      case 'complete':
       case 'already exists':
+        this.#present.add(name);
+        this.#finish(name, undefined, nowMs);
+        break;
+      case 'complete':
       case 'extracting':
       case 'extracted':
         this.#finish(name, event === 'complete' ? progress : undefined, nowMs);
@@ -47,6 +52,16 @@ export class PullProgress {
   /** Bytes from the registry so far. */
   get bytes(): bigint {
     return this.#bytes;
+  }
+
+  /** How many blobs came from the registry. */
+  get blobs(): number {
+    return this.#fetched.size;
+  }
+
+  /** How many were here before. */
+  get present(): number {
+    return this.#present.size;
   }
 
   /** When a byte came last, or something else that shows life. */
@@ -76,6 +91,7 @@ export class PullProgress {
     const download = this.#downloads.get(name) ?? { bytes: 0n, started: false };
     this.#downloads.set(name, download);
     if (progress > download.bytes) {
+      this.#fetched.add(name);
       this.#bytes += progress - download.bytes;
       download.bytes = progress;
       download.started = true;
@@ -88,6 +104,7 @@ export class PullProgress {
   #finish(name: string, size: bigint | undefined, nowMs: number): void {
     const download = this.#downloads.get(name);
     if (download === undefined) return;
+    if (size !== undefined) this.#fetched.add(name);
     if (size !== undefined && size > download.bytes) this.#bytes += size - download.bytes;
     this.#downloads.delete(name);
     this.#lastMoveMs = nowMs;

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { abortError, throwIfAborted } from '../lib/abort.ts';
-import { CodedError, isKind, messageOf } from '../lib/errors.ts';
+import { Permits } from '../lib/permits.ts';
+import { isKind, messageOf } from '../lib/errors.ts';
 import { PULLING_PREFIX } from './image-store.ts';
-import { pullError } from './pull-error.ts';
+import { Pins } from './pins.ts';
+import { isNotUnpacked, pullError, RegistryStalled } from './pull-error.ts';
 import { PullProgress, stalledMs } from './pull-progress.ts';
 import { parseReference, registryHost, tryParseReference } from './reference.ts';
 import { anonymousAuth } from './registry-auth.ts';
@@ -12,25 +14,29 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Image } from './image.ts';
 import type { ImageStore } from './image-store.ts';
-import type { ImageRecords, Leases, Platform, Snapshots, Transfer } from './ports.ts';
+import type { ImageRecords, Leases, Platform, Transfer, TransferPullOptions } from './ports.ts';
 import type { Reference } from './reference.ts';
 import type { RegistryAuth } from './registry-auth.ts';
+import type { PackedImage, Unpacker } from './unpack.ts';
 
 /** What pulls are made with. */
 export interface ImagePullerOptions {
   readonly records: ImageRecords;
   readonly leases: Leases;
   readonly transfer: Transfer;
-  readonly snapshots: Pick<Snapshots, 'stat'>;
+  readonly unpacker: Pick<Unpacker, 'isUnpacked' | 'unpack'>;
   readonly store: ImageStore;
   readonly clock: Clock;
   readonly log: Log;
   readonly platform: Platform;
+  /** The snapshotter of a pull that names none. */
   readonly snapshotter: string;
   /** The folder of hosts.toml files, as containerd reads them. */
   readonly hostsDir?: string;
-  /** References that are pinned whenever they are pulled, such as the sandbox image. */
-  readonly pinned?: readonly string[];
+  /** What is pinned whenever it is pulled. */
+  readonly pins?: Pins;
+  /** How many pulls run at the same time, the others waiting for them; 0, as when it is left out, for any number. */
+  readonly maxConcurrent?: number;
   /** How long a registry may keep a pull waiting without a byte; 0 for ever. 5 minutes unless it is said. */
   readonly noProgressTimeoutMs?: number;
 }
@@ -38,8 +44,19 @@ export interface ImagePullerOptions {
 export interface PullRequest {
   readonly reference: string;
   readonly auth?: RegistryAuth;
+  /** Which snapshotter the image is unpacked for. */
+  readonly snapshotter?: string;
   readonly signal?: AbortSignal;
   readonly log?: Log;
+}
+
+/** One pull, whoever shares it. */
+interface PullJob {
+  readonly reference: Reference;
+  readonly auth: RegistryAuth;
+  readonly snapshotter: string;
+  readonly signal: AbortSignal;
+  readonly log: Log;
 }
 
 const NO_PROGRESS_TIMEOUT_MS = 5 * 60_000;
@@ -51,36 +68,43 @@ const PULLING_EXPIRE_MS = 24 * 60 * 60_000;
 export class ImagePuller {
   readonly #options: ImagePullerOptions;
   readonly #noProgressTimeoutMs: number;
-  readonly #pinned: ReadonlySet<string>;
+  readonly #pins: Pins;
+  readonly #permits: Permits;
   readonly #shared = new SharedWork<Image>();
   readonly #running = new Set<PullProgress>();
+  /** Snapshotters that containerd's transfer plugin has been found not to unpack for. */
+  readonly #notUnpacked = new Set<string>();
 
   constructor(options: ImagePullerOptions) {
     this.#options = options;
     this.#noProgressTimeoutMs = options.noProgressTimeoutMs ?? NO_PROGRESS_TIMEOUT_MS;
-    this.#pinned = new Set((options.pinned ?? []).flatMap((text) => tryParseReference(text)?.name ?? []));
+    this.#pins = options.pins ?? new Pins([]);
+    this.#permits = new Permits(options.maxConcurrent ?? 0);
   }
 
   /**
    * Pulls and unpacks an image, asking the registry anew where its tag points, and answers when the image can be
-   * used and found. Pulls of one reference with equal credentials are one pull. Fails with notFound, unavailable,
+   * used and found. Pulls of one reference with equal credentials for one snapshotter are one pull. Fails with notFound, unavailable,
    * unauthenticated, permissionDenied and, when `signal` aborts, deadlineExceeded or canceled; then no name is left.
    */
-  async pull({ reference: text, auth = anonymousAuth, signal, log = this.#options.log }: PullRequest): Promise<Image> {
-    const reference = parseReference(text);
+  async pull(request: PullRequest): Promise<Image> {
+    const { auth = anonymousAuth, snapshotter = this.#options.snapshotter, signal, log = this.#options.log } = request;
+    const reference = parseReference(request.reference);
     const what = `pull image "${reference.name}" from ${registryHost(reference.domain)}`;
     throwIfAborted(signal, what);
-    const key = `${reference.name} ${auth.fingerprint}`;
-    return this.#shared.join(key, what, signal, (shared) => this.#pull(reference, auth, shared, log));
+    const key = `${reference.name} ${snapshotter} ${auth.fingerprint}`;
+    return this.#shared.join(key, what, signal, (shared) =>
+      this.#permits.run(shared, what, () => this.#pull({ reference, auth, snapshotter, signal: shared, log })),
+    );
   }
 
   /**
    * The image that `text` means, pinned, and pulled without credentials only when it is not there: a registry that
    * is down is no trouble for an image that is present.
    */
-  async ensure(text: string, signal?: AbortSignal): Promise<Image> {
+  async ensure(text: string, options: Pick<PullRequest, 'snapshotter' | 'signal'> = {}): Promise<Image> {
     const { store, log } = this.#options;
-    const image = store.find(text) ?? (await this.pull({ reference: text, ...(signal && { signal }) }));
+    const image = store.find(text) ?? (await this.pull({ reference: text, ...options }));
     const reference = tryParseReference(text);
     if (image.pinned || reference === undefined) return image;
     try {
@@ -88,6 +112,22 @@ export class ImagePuller {
     } catch (error) {
       log.warn({ image: text, error: messageOf(error) }, 'could not pin an image, the kubelet may remove it');
       return image;
+    }
+  }
+
+  /**
+   * Pins and unpins images as the configuration has it now: after a start with another one, and when an image lost the
+   * name that it was pinned by. Pins that others set stay.
+   */
+  async reconcilePins(images: readonly Image[]): Promise<void> {
+    const { store, log } = this.#options;
+    for (const { id } of images) {
+      try {
+        const image = store.get(id);
+        if (image !== undefined) await store.setPinned(image, this.#pins.pin(image));
+      } catch (error) {
+        log.warn({ imageId: id, error: messageOf(error) }, 'could not change whether an image is pinned');
+      }
     }
   }
 
@@ -101,7 +141,8 @@ export class ImagePuller {
     }
   }
 
-  async #pull(reference: Reference, auth: RegistryAuth, signal: AbortSignal, log: Log): Promise<Image> {
+  async #pull(job: PullJob): Promise<Image> {
+    const { reference, auth, signal, log } = job;
     const { leases, clock, hostsDir } = this.#options;
     const startMs = this.#nowMs();
     const progress = new PullProgress(startMs);
@@ -113,10 +154,13 @@ export class ImagePuller {
       void this.#watch(reference, progress, log, ended.signal, stalled);
       const either = AbortSignal.any([signal, stalled.signal]);
       const image = await leases.withLease({ 'podwright.io/pull': 'true' }, (lease) =>
-        this.#pullUnder(lease, reference, auth, endpoints, progress, either, log),
+        this.#pullUnder(lease, { ...job, signal: either }, endpoints, progress),
       );
       const durationMs = Number(clock.nowNs() / 1_000_000n) - startMs;
-      log.info({ image: reference.name, imageId: image.id, bytes: Number(progress.bytes), durationMs }, 'pulled image');
+      const { blobs, present } = progress;
+      const bytes = Number(progress.bytes);
+      const fields = { image: reference.name, imageId: image.id, snapshotter: job.snapshotter, bytes, blobs, present, durationMs };
+      log.info({ ...fields, sizeBytes: Number(image.sizeBytes) }, 'pulled image');
       return image;
     } catch (error) {
       const cause = stalled.signal.aborted ? stalled.signal.reason : signal.aborted ? abortError(signal, 'stopped') : error;
@@ -133,18 +177,16 @@ export class ImagePuller {
    */
   async #pullUnder(
     lease: string,
-    reference: Reference,
-    auth: RegistryAuth,
+    job: PullJob,
     endpoints: ReadonlySet<string>,
     progress: PullProgress,
-    signal: AbortSignal,
-    log: Log,
   ): Promise<Image> {
-    const { transfer, records, store, platform, snapshotter, hostsDir } = this.#options;
+    const { reference, auth, snapshotter, signal, log } = job;
+    const { records, store, platform, hostsDir } = this.#options;
     const imageName = `${PULLING_PREFIX}${randomUUID()}`;
     const bearer = this.#bearerHeader(reference, auth, endpoints, log);
     try {
-      await transfer.pull({
+      await this.#transfer({
         reference: reference.name,
         imageName,
         imageLabels: { 'containerd.io/gc.expire': new Date(this.#nowMs() + PULLING_EXPIRE_MS).toISOString() },
@@ -158,27 +200,43 @@ export class ImagePuller {
         lease,
       });
       const { target } = await records.get(imageName, { signal, lease });
-      const { chainId } = await store.details(target, { signal, lease });
-      await this.#checkUnpacked(chainId, signal);
+      const { id, chainId } = await store.details(target, { signal, lease });
+      await this.#unpackRest({ id, chainId, target }, job, lease);
       throwIfAborted(signal, 'name the image');
       // From here on the image is whole, so it gets its names even when nobody waits any more.
-      return await store.add(reference, target, this.#pinned.has(reference.name), { lease });
+      const before = store.find(reference.name);
+      const image = await store.add(reference, target, this.#pins.pinsName(reference.name), { lease });
+      if (before !== undefined && before.id !== image.id) await this.reconcilePins([before]);
+      return store.get(image.id) ?? image;
     } finally {
       await this.#dropRecord(imageName);
     }
   }
 
-  /** containerd leaves a snapshotter that its transfer plugin doesn't know out without a word. */
-  async #checkUnpacked(chainId: string, signal: AbortSignal): Promise<void> {
-    const { snapshots, snapshotter } = this.#options;
-    if (chainId === '') return;
+  /**
+   * containerd unpacks for the snapshotters that its transfer plugin is configured for, and fails for another before
+   * anything is fetched. That is then pulled as it is.
+   */
+  async #transfer(options: TransferPullOptions & { readonly snapshotter: string }): Promise<void> {
+    const { transfer, log } = this.#options;
+    const { snapshotter } = options;
+    const isKnown = !this.#notUnpacked.has(snapshotter);
     try {
-      await snapshots.stat(chainId, { signal });
+      await transfer.pull({ ...options, snapshotter: isKnown ? snapshotter : undefined });
     } catch (error) {
-      if (!isKind(error, 'notFound')) throw error;
-      const hint = 'containerd needs an unpack_config for it in [plugins."io.containerd.transfer.v1.local"]';
-      throw new CodedError('failedPrecondition', `it was not unpacked for snapshotter "${snapshotter}": ${hint}`);
+      if (!isKnown || !isNotUnpacked(error)) throw error;
+      this.#notUnpacked.add(snapshotter);
+      const hint = 'an unpack_config for it in [plugins."io.containerd.transfer.v1.local"] makes containerd unpack while it pulls';
+      log.info({ snapshotter, hint }, 'containerd does not unpack for this snapshotter, so podwright does');
+      await transfer.pull({ ...options, snapshotter: undefined });
     }
+  }
+
+  /** Unpacks what containerd did not, one layer after the other. */
+  async #unpackRest(image: PackedImage, { snapshotter, signal }: PullJob, lease: string): Promise<void> {
+    const { unpacker } = this.#options;
+    if (await unpacker.isUnpacked(image.chainId, snapshotter, { signal })) return;
+    await unpacker.unpack(image, snapshotter, { signal, lease });
   }
 
   #bearerHeader(reference: Reference, auth: RegistryAuth, endpoints: ReadonlySet<string>, log: Log): string | undefined {
@@ -210,8 +268,7 @@ export class ImagePuller {
       const fields = { image: reference.name, bytes: Number(progress.bytes), open: progress.open, stoodMs };
       log.debug(fields, 'pulling image');
       if (timeoutMs > 0 && stoodMs > timeoutMs) {
-        const seconds = Math.round(timeoutMs / 1000);
-        stalled.abort(new CodedError('unavailable', `nothing came from the registry for ${seconds} s`));
+        stalled.abort(new RegistryStalled(timeoutMs));
         return;
       }
     }

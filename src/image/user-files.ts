@@ -21,7 +21,7 @@ export interface RootAccess {
 }
 
 export interface UserFilesOptions {
-  readonly snapshots: Pick<Snapshots, 'view' | 'remove'>;
+  readonly snapshots: (snapshotter: string) => Pick<Snapshots, 'view' | 'remove'>;
   readonly leases: Leases;
   readonly access: RootAccess;
   /** Where images are mounted for a moment. */
@@ -50,11 +50,14 @@ export class UserFiles {
     this.#capacity = options.capacity ?? CAPACITY;
   }
 
-  /** The texts in the image whose layers are `chainId`; a read that failed is tried again by the next caller. */
-  async read(chainId: string): Promise<UserFileTexts> {
+  /**
+   * The texts in the image whose layers are `chainId`, read where `snapshotter` has them: notFound where it has not.
+   * A read that failed is tried again by the next caller.
+   */
+  async read(chainId: string, snapshotter: string): Promise<UserFileTexts> {
     if (chainId === '') return { passwd: '', group: '' };
     const known = this.#texts.get(chainId);
-    const texts = known ?? this.#readView(chainId);
+    const texts = known ?? this.#readView(chainId, snapshotter);
     this.#texts.delete(chainId);
     this.#texts.set(chainId, texts);
     for (const oldest of this.#texts.keys()) {
@@ -80,8 +83,9 @@ export class UserFiles {
     }
   }
 
-  async #readView(chainId: string): Promise<UserFileTexts> {
-    const { snapshots, leases, log } = this.#options;
+  async #readView(chainId: string, snapshotter: string): Promise<UserFileTexts> {
+    const { leases, log } = this.#options;
+    const snapshots = this.#options.snapshots(snapshotter);
     return leases.withLease({ 'podwright.io/user-files': 'true' }, async (lease) => {
       const undo = new Undo(log);
       try {

@@ -20,7 +20,7 @@ export function ownCgroup(namespace: string, sandboxId: string): string {
 
 /** Removes the Pod's cgroup where it is podwright's: one that the kubelet asked for is the kubelet's to remove. */
 export async function removeOwnCgroup(parts: Pick<Parts, 'kernel' | 'runtimes' | 'namespace'>, sandbox: Sandbox): Promise<void> {
-  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
+  const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
   const isOwn = (sandbox.config.linux?.cgroupParent ?? '') === '' && !runtime.systemdCgroup;
   if (isOwn) await parts.kernel.removeCgroup(cgroupParentOf(sandbox, runtime, parts.namespace));
 }

@@ -2,6 +2,8 @@ import { mkdir, readFile, realpath } from 'node:fs/promises';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
 import { CodedError, errnoOf, invalidField, messageOf } from '../lib/errors.ts';
+import { passedAnnotations } from '../spec/annotations.ts';
+import { layOverBase } from '../spec/base-spec.ts';
 import { asksForRdt } from '../spec/class-annotations.ts';
 import { buildContainerSpec, classSubject, type ContainerSpecInput } from '../spec/container-spec.ts';
 import type { ResolvedDevice } from '../spec/devices.ts';
@@ -66,7 +68,7 @@ export async function containerSpec(
   const { sandbox, config, image, runtime } = of;
   const context = config.linux?.securityContext ?? null;
   const [userFiles, mounts, devices, seccompProfile] = await Promise.all([
-    parts.images.userFiles(image),
+    parts.images.userFiles(image, runtime.snapshotter),
     Promise.all(config.mounts.map((mount, at) => resolveMount(mount, at, of.volumes))),
     Promise.all(config.devices.map((device, at) => resolveDevice(parts, device, at))),
     readProfile(seccompFile(context)),
@@ -85,11 +87,16 @@ export async function containerSpec(
     cgroupsPath: cgroupsPathOf(of.id, sandbox, runtime, parts.namespace),
     files: sandboxFiles(sandbox, parts.folders),
     mounts,
+    rroSupported: runtime.features.recursiveReadOnlyMounts,
     declaredVolumes: of.volumes.declared,
     devices,
     host: parts.host,
     ...(needsMountInfo(config.mounts) && { mountInfo: await parts.kernel.mountTable() }),
-    ...(context?.privileged && { hostDevices: await parts.kernel.hostDevices() }),
+    passedAnnotations: {
+      ...passedAnnotations(sandbox.config.annotations, runtime.podAnnotations),
+      ...passedAnnotations(config.annotations, runtime.containerAnnotations),
+    },
+    ...(context?.privileged && !runtime.privilegedWithoutHostDevices && { hostDevices: await parts.kernel.hostDevices() }),
     defaults: parts.containerDefaults,
     hookFiles: await readHooks(parts),
     ...(rdtClasses !== undefined && { rdtClasses }),
@@ -97,7 +104,7 @@ export async function containerSpec(
     ...(targetPidPath !== undefined && { targetPidPath }),
     ...(parts.host.apparmorEnabled && { apparmorProfiles: await parts.kernel.apparmorProfiles() }),
   };
-  const spec = await injectCdiDevices(parts, buildContainerSpec(input), config);
+  const spec = await injectCdiDevices(parts, layOverBase(runtime.baseSpec, buildContainerSpec(input)), config);
   const { uid, gid, additionalGids } = spec.process.user;
   return {
     spec,

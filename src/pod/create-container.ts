@@ -16,6 +16,7 @@ import { toJson } from './json.ts';
 import { sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
+import { prepareRoot } from './prepare-root.ts';
 import type { ImageFacts } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -75,7 +76,7 @@ async function create(
   undo: Undo,
 ): Promise<void> {
   const image = findImage(parts, config);
-  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
+  const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
   const { snapshotter } = runtime;
   const volumes = {
     images: await mountImageVolumes(parts, { id, sandbox, config, snapshotter }, undo),
@@ -104,7 +105,7 @@ async function create(
   undo.push('remove the container record', () => missingIsFine(containerd.containers.delete(id)));
   undo.push('remove the snapshot', () => missingIsFine(containerd.snapshots(runtime.snapshotter).remove(id)));
   const outcomes = await Promise.allSettled([
-    containerd.snapshots(runtime.snapshotter).prepare(id, image.chainId, built.snapshotLabels, call),
+    prepareRoot(parts, { key: id, image, snapshotter: runtime.snapshotter, labels: built.snapshotLabels }, call),
     containerd.containers.create(
       {
         id,

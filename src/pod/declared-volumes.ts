@@ -9,7 +9,7 @@ import type { Parts } from './parts.ts';
 import type { ImageFacts } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
 
-type VolumeParts = Pick<Parts, 'folders' | 'kernel' | 'containerd' | 'containerRecords'>;
+type VolumeParts = Pick<Parts, 'folders' | 'kernel' | 'containerd' | 'images' | 'containerRecords'>;
 
 interface VolumesOf {
   readonly id: string;
@@ -48,7 +48,7 @@ async function fill(parts: VolumeParts, of: VolumesOf, volumes: readonly Declare
   const name = 'own';
   const release = (): Promise<void> => releaseViews(parts, of.id, [of.snapshotter], [name]);
   undo.push('release the view of the image', release);
-  const view = await mountView(parts, { ...of, name, chainId: of.image.chainId });
+  const view = await mountView(parts, { ...of, name });
   for (const { containerPath, source } of volumes) {
     const inside = await parts.kernel.pathInRoot(view, containerPath);
     if (inside === undefined) continue;

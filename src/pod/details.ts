@@ -72,7 +72,7 @@ export class DetailReader {
 
   async #sandbox(sandbox: Sandbox): Promise<SandboxDetail> {
     const { runtimes, namespace, kernel, clock } = this.#parts;
-    const runtime = runtimes.get(sandbox.record.runtimeHandler);
+    const runtime = runtimes.of(sandbox.record.runtimeHandler);
     const parent = cgroupParentOf(sandbox, runtime, namespace);
     const netns = sandbox.record.namespaces.net;
     const own = [...this.#parts.containers.values()].filter((container) => container.sandboxId === sandbox.id);
@@ -96,7 +96,7 @@ export class DetailReader {
   async #container(container: Container, sandbox: Sandbox): Promise<ContainerDetail | undefined> {
     if (container.state !== 'CONTAINER_RUNNING') return undefined;
     const { runtimes, namespace, log } = this.#parts;
-    const runtime = runtimes.get(sandbox.record.runtimeHandler);
+    const runtime = runtimes.of(sandbox.record.runtimeHandler);
     const cgroupsPath = cgroupsPathOf(container.id, sandbox, runtime, namespace);
     try {
       const detail = await this.#kernel.cgroupDetail(cgroupsPath);

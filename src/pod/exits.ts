@@ -122,7 +122,7 @@ async function describeExit(parts: ExitParts, container: Container, exit: TaskEx
 async function wasOomKilled(parts: ExitParts, container: Container): Promise<boolean> {
   const sandbox = parts.sandboxes.find(container.sandboxId);
   if (sandbox === undefined) return false;
-  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
+  const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
   try {
     return ((await parts.kernel.oomKills(cgroupsPathOf(container.id, sandbox, runtime, parts.namespace))) ?? 0) > 0;
   } catch (error) {

@@ -4,9 +4,12 @@ import { errnoOf } from '../lib/errors.ts';
 import { sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
+import type { ImageFacts } from './ports.ts';
+import { onLayers } from './prepare-root.ts';
 import type { Sandbox } from './sandbox.ts';
 
-type ViewParts = Pick<Parts, 'folders' | 'kernel' | 'containerd'>;
+type ViewParts = Pick<Parts, 'folders' | 'kernel' | 'containerd' | 'images'>;
+type ReleaseParts = Pick<ViewParts, 'folders' | 'kernel' | 'containerd'>;
 
 /**
  * Mounts an image's layers, read-only, below a container's state folder under a name of its own there, with the
@@ -18,7 +21,7 @@ export async function mountView(
   of: {
     readonly id: string;
     readonly name: string;
-    readonly chainId: string;
+    readonly image: ImageFacts;
     readonly sandbox: Sandbox;
     readonly snapshotter: string;
     readonly userNamespace?: string | undefined;
@@ -27,15 +30,15 @@ export async function mountView(
   // Made before the view, so that whoever finds the folder knows of every view there can be.
   const folder = path.join(parts.folders.imageViews(of.id), of.name);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const snapshots = parts.containerd.snapshots(of.snapshotter);
-  const mounts = await snapshots.view(viewKey(of.id, of.name), of.chainId, {}, { lease: sandboxLease(of.sandbox.id) });
+  const lease = sandboxLease(of.sandbox.id);
+  const mounts = await onLayers(parts, of, (snapshots) => snapshots.view(viewKey(of.id, of.name), of.image.chainId, {}, { lease }));
   await parts.kernel.mountLayers(mounts, folder, of.userNamespace);
   return folder;
 }
 
 /** Unmounts and removes views of a container, whichever of them there are. */
 export async function releaseViews(
-  parts: ViewParts,
+  parts: ReleaseParts,
   id: string,
   snapshotters: readonly string[],
   names: readonly string[],

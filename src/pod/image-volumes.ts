@@ -52,9 +52,8 @@ async function mountOne(parts: VolumeParts, of: VolumesOf, mount: Mount__Output,
   const image = parts.images.find(reference);
   if (image === undefined) throw new CodedError('notFound', `image "${reference}" is not here; pull it first`);
   checkSubPath(mount.imageSubPath, at);
-  const { chainId } = image;
   const userNamespace = of.sandbox.record.namespaces.user;
-  const folder = await mountView(parts, { ...of, name: String(at), chainId, userNamespace });
+  const folder = await mountView(parts, { ...of, name: String(at), image, userNamespace });
   if (mount.imageSubPath === '') return folder;
   const inside = await parts.kernel.pathInRoot(folder, mount.imageSubPath);
   if (inside === undefined) throw new CodedError('notFound', `image_sub_path "${mount.imageSubPath}" is not in the image`);

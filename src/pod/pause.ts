@@ -1,5 +1,7 @@
 import { throwIfAborted } from '../lib/abort.ts';
 import { isKind, messageOf, wrapError } from '../lib/errors.ts';
+import { passedAnnotations } from '../spec/annotations.ts';
+import { layOverBase } from '../spec/base-spec.ts';
 import { buildPauseSpec } from '../spec/pause-spec.ts';
 import { seccompFile } from '../spec/seccomp.ts';
 import { discardPause, killAndWait } from './discard.ts';
@@ -10,6 +12,7 @@ import { pauseExtension, pauseExtensionName, sandboxExtension, sandboxExtensionN
 import { sandboxLease } from './leases.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import type { Parts } from './parts.ts';
+import { prepareRoot } from './prepare-root.ts';
 import type { ImageFacts } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -71,7 +74,9 @@ export class PauseKeeper {
    * with it: the making itself may go on after the answer.
    */
   async check(sandbox: Sandbox): Promise<void> {
-    await this.#spec(sandbox, await this.#parts.images.ensure(this.#parts.sandboxImage));
+    const { images, runtimes, sandboxImage } = this.#parts;
+    const { snapshotter } = runtimes.of(sandbox.record.runtimeHandler);
+    await this.#spec(sandbox, await images.ensure(sandboxImage, snapshotter));
   }
 
   /** The process id of the sandbox's pause container, 0 while there is none. */
@@ -157,8 +162,8 @@ export class PauseKeeper {
   async #make(sandbox: Sandbox, signal: AbortSignal): Promise<number> {
     const { containerd, runtimes, images, sandboxImage } = this.#parts;
     const { id } = sandbox;
-    const image = await images.ensure(sandboxImage, signal);
-    const runtime = runtimes.get(sandbox.record.runtimeHandler);
+    const runtime = runtimes.of(sandbox.record.runtimeHandler);
+    const image = await images.ensure(sandboxImage, runtime.snapshotter, signal);
     const call = { lease: sandboxLease(id) };
     const spec = await this.#spec(sandbox, image);
     try {
@@ -176,7 +181,11 @@ export class PauseKeeper {
         },
         call,
       );
-      const snapshot = containerd.snapshots(runtime.snapshotter).prepare(id, image.chainId, idMapLabels(spec), call);
+      const snapshot = prepareRoot(
+        this.#parts,
+        { key: id, image, snapshotter: runtime.snapshotter, labels: idMapLabels(spec) },
+        call,
+      );
       const [rootfs] = await allSettledOrThrow([snapshot, record]);
       throwIfAborted(signal, 'create its task');
       const { pid } = await containerd.tasks.create(
@@ -203,9 +212,9 @@ export class PauseKeeper {
 
   async #spec(sandbox: Sandbox, image: ImageFacts): Promise<OciSpec> {
     const { runtimes, sandboxImage, host, namespace } = this.#parts;
-    const runtime = runtimes.get(sandbox.record.runtimeHandler);
+    const runtime = runtimes.of(sandbox.record.runtimeHandler);
     const seccompProfile = await readProfile(seccompFile(sandbox.config.linux?.securityContext ?? null));
-    return buildPauseSpec({
+    const spec = buildPauseSpec({
       id: sandbox.id,
       config: sandbox.config,
       namespaces: sandbox.record.namespaces,
@@ -213,12 +222,14 @@ export class PauseKeeper {
       image: image.config,
       imageName: sandboxImage,
       host,
+      passedAnnotations: passedAnnotations(sandbox.config.annotations, runtime.podAnnotations),
       ...(seccompProfile !== undefined && { seccompProfile }),
     });
+    return layOverBase(runtime.baseSpec, spec);
   }
 
   #remove(sandbox: Sandbox, task: 'ended' | 'unknown' = 'unknown'): Promise<void> {
-    const { snapshotter } = this.#parts.runtimes.get(sandbox.record.runtimeHandler);
+    const { snapshotter } = this.#parts.runtimes.of(sandbox.record.runtimeHandler);
     return discardPause(this.#parts.containerd, sandbox.id, snapshotter, task);
   }
 }

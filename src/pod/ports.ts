@@ -143,10 +143,19 @@ export interface ContainerdPort {
   waitReady(signal?: AbortSignal): Promise<void>;
 }
 
+export interface ContentDescriptor {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly size: bigint;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
 /** What is known of an image that is present. */
 export interface ImageFacts {
   readonly id: string;
   readonly chainId: string;
+  /** The index or manifest that it is in containerd's content store. */
+  readonly target: ContentDescriptor;
   readonly repoTags: readonly string[];
   readonly repoDigests: readonly string[];
   readonly config: ImageConfig;
@@ -166,10 +175,12 @@ export interface ImageConfig {
 export interface ImagesPort {
   /** The image by id, short id, tag, digest or name; undefined when it is not there. */
   find(reference: string): ImageFacts | undefined;
-  /** As `find`, pulling it without credentials when it is not there. */
-  ensure(reference: string, signal?: AbortSignal): Promise<ImageFacts>;
+  /** As `find`, pulling it for a snapshotter, without credentials, when it is not there. */
+  ensure(reference: string, snapshotter: string, signal?: AbortSignal): Promise<ImageFacts>;
+  /** Gives a snapshotter the image's layers, which is NOT_FOUND when their blobs are gone. */
+  unpack(image: ImageFacts, snapshotter: string, signal?: AbortSignal): Promise<void>;
   /** The text of /etc/passwd and /etc/group inside the image, empty where they are missing. */
-  userFiles(image: ImageFacts): Promise<{ readonly passwd: string; readonly group: string }>;
+  userFiles(image: ImageFacts, snapshotter: string): Promise<{ readonly passwd: string; readonly group: string }>;
 }
 
 export interface SandboxNetworkRequest {
@@ -185,12 +196,17 @@ export interface SandboxNetworkRequest {
   readonly annotations: Readonly<Record<string, string>>;
   readonly dns?: { readonly servers: readonly string[]; readonly searches: readonly string[]; readonly options: readonly string[] };
   readonly cgroupParent: string;
+  /** Where the handler's network configuration is; empty for the node's own. */
+  readonly confDir: string;
 }
 
 export interface NetworkPort {
   add(request: SandboxNetworkRequest, signal?: AbortSignal): Promise<{ readonly ip: string; readonly additionalIps: readonly string[] }>;
   /** Idempotent; `netnsPath` is empty when the namespace is gone. */
-  del(request: { readonly id: string; readonly netnsPath: string }, signal?: AbortSignal): Promise<void>;
+  del(
+    request: { readonly id: string; readonly netnsPath: string; readonly confDir?: string },
+    signal?: AbortSignal,
+  ): Promise<void>;
 }
 
 export interface LogPumpPort {

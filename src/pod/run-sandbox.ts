@@ -1,5 +1,5 @@
 import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandboxConfig.ts';
-import { CodedError, wrapError } from '../lib/errors.ts';
+import { CodedError, invalidField, wrapError } from '../lib/errors.ts';
 import { Undo } from '../lib/undo.ts';
 import { sandboxSysctls } from '../spec/sysctls.ts';
 import { validateSandboxConfig } from '../spec/validate.ts';
@@ -10,6 +10,7 @@ import { leaseLabel, sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
 import { networkRequest } from './sandbox-network.ts';
+import type { Runtime } from './runtimes.ts';
 import { hostnameOf, makeSandboxFiles, removeSandboxState, unmountSandboxFiles } from './sandbox-files.ts';
 import { namespaceOptions, Sandbox, sandboxName, type SandboxRecord } from './sandbox.ts';
 import { runPlan, type Step } from './start-plan.ts';
@@ -46,6 +47,7 @@ export async function runSandbox(
 ): Promise<string> {
   const config = validateSandboxConfig(request.config);
   const runtime = parts.runtimes.get(request.runtimeHandler);
+  checkUserNamespace(config, runtime);
   const name = sandboxName(config);
   const canonical = toJson({ config, handler: runtime.name });
   return await parts.sandboxNames.run(name, canonical, newId(), signal, async (id) => {
@@ -65,6 +67,13 @@ export async function runSandbox(
     });
     await bringUp(parts, sandbox);
   });
+}
+
+/** A user namespace with a runtime or snapshotter that cannot have one would start with files that nobody owns. */
+function checkUserNamespace(config: PodSandboxConfig__Output, { name, features }: Runtime): void {
+  if (config.linux?.securityContext?.namespaceOptions?.usernsOptions?.mode !== 'POD' || features.userNamespaces) return;
+  const field = 'config.linux.security_context.namespace_options.userns_options.mode';
+  throw invalidField(field, 'POD', `the runtime handler "${name}" has no user namespaces: they need Linux 5.19, runc 1.2 and a snapshotter that shifts owners`);
 }
 
 /** Runs the start plan; when it fails, its undo, and where that fails too keeps the sandbox as NOTREADY. */
@@ -98,7 +107,8 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
     {
       name: 'pause image',
       run: async (signal) => {
-        await parts.images.ensure(parts.sandboxImage, signal);
+        const { snapshotter } = parts.runtimes.of(sandbox.record.runtimeHandler);
+        await parts.images.ensure(parts.sandboxImage, snapshotter, signal);
         await parts.pauses.check(sandbox);
       },
     },
@@ -140,7 +150,7 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
       },
       undo: {
         what: 'release the network',
-        act: () => parts.network.del({ id, netnsPath: sandbox.record.namespaces.net ?? '' }),
+        act: () => parts.network.del(networkRequest(parts, sandbox)),
       },
     });
   }

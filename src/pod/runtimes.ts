@@ -1,5 +1,12 @@
 import { CodedError } from '../lib/errors.ts';
+import type { BaseSpec } from '../spec/base-spec.ts';
 import type { Any } from './ports.ts';
+
+/** What a handler's OCI runtime, its snapshotter and the kernel can do together (CRI RuntimeHandlerFeatures). */
+export interface RuntimeFeatures {
+  readonly recursiveReadOnlyMounts: boolean;
+  readonly userNamespaces: boolean;
+}
 
 /** One runtime handler: which shim runs its containers, and how. */
 export interface Runtime {
@@ -9,6 +16,15 @@ export interface Runtime {
   readonly options: Any | undefined;
   readonly systemdCgroup: boolean;
   readonly snapshotter: string;
+  readonly features: RuntimeFeatures;
+  /** Where the network configuration of its Pods is; empty for the node's own. */
+  readonly cniConfDir: string;
+  /** Laid under the OCI spec of its containers, the pause container included. */
+  readonly baseSpec: BaseSpec | undefined;
+  readonly privilegedWithoutHostDevices: boolean;
+  /** Globs of the Pod's and the container's annotations that the OCI spec gets too. */
+  readonly podAnnotations: readonly string[];
+  readonly containerAnnotations: readonly string[];
 }
 
 /** The configured handlers. The empty name means the default one (CRI RunPodSandboxRequest.runtime_handler). */
@@ -27,6 +43,14 @@ export class Runtimes {
     if (found !== undefined) return found;
     const known = [...this.#byName.keys()].map((name) => `"${name}"`).join(', ');
     throw new CodedError('invalidArgument', `runtime_handler is "${handler}": no such handler; configured are ${known}`);
+  }
+
+  /**
+   * The handler of a sandbox that exists. One that has gone from the configuration since must not keep its Pods from
+   * being stopped and removed, and nearly everything about that is the same for every handler: the default one serves.
+   */
+  of(handler: string): Runtime {
+    return this.#byName.get(handler) ?? this.get('');
   }
 
   values(): Runtime[] {

@@ -8,6 +8,7 @@ const protocols = { TCP: 'tcp', UDP: 'udp', SCTP: 'sctp' } as const;
 /** What CNI is asked for on behalf of a sandbox. Ports without a host port need nothing done. */
 export function networkRequest(parts: Pick<Parts, 'runtimes' | 'namespace'>, sandbox: Sandbox): SandboxNetworkRequest {
   const { config, record } = sandbox;
+  const runtime = parts.runtimes.of(record.runtimeHandler);
   const dns = config.dnsConfig;
   return {
     id: sandbox.id,
@@ -27,6 +28,7 @@ export function networkRequest(parts: Pick<Parts, 'runtimes' | 'namespace'>, san
       })),
     annotations: config.annotations,
     ...(dns && { dns: { servers: dns.servers, searches: dns.searches, options: dns.options } }),
-    cgroupParent: cgroupParentOf(sandbox, parts.runtimes.get(record.runtimeHandler), parts.namespace),
+    cgroupParent: cgroupParentOf(sandbox, runtime, parts.namespace),
+    confDir: runtime.cniConfDir,
   };
 }

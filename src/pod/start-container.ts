@@ -50,7 +50,7 @@ export async function startContainer(parts: StartParts, container: Container): P
 async function start(parts: StartParts, sandbox: Sandbox, container: Container): Promise<void> {
   const { containerd } = parts;
   const { id, record } = container;
-  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
+  const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
   const streams = await makeOutput(parts, container);
   const rootfs = container.rootfs ?? (await containerd.snapshots(record.snapshotter).mounts(id));
   container.rootfs = undefined;

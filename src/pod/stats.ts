@@ -75,7 +75,7 @@ export class StatsReader {
   /** A sandbox's usage. */
   async sandbox(sandbox: Sandbox): Promise<SandboxUsage> {
     const { runtimes, namespace, kernel } = this.#parts;
-    const runtime = runtimes.get(sandbox.record.runtimeHandler);
+    const runtime = runtimes.of(sandbox.record.runtimeHandler);
     const own = [...this.#parts.containers.values()].filter((container) => container.sandboxId === sandbox.id);
     const netns = sandbox.record.namespaces.net;
     const [cgroup, interfaces, containers] = await Promise.all([
@@ -112,7 +112,7 @@ export class StatsReader {
     const { sandboxes, runtimes, namespace, kernel } = this.#parts;
     const sandbox = sandboxes.find(container.sandboxId);
     if (sandbox === undefined) return undefined;
-    const runtime = runtimes.get(sandbox.record.runtimeHandler);
+    const runtime = runtimes.of(sandbox.record.runtimeHandler);
     return await kernel.cgroupUsage(cgroupsPathOf(container.id, sandbox, runtime, namespace));
   }
 

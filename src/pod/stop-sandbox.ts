@@ -58,9 +58,8 @@ async function killContainers(parts: StopSandboxParts, sandbox: Sandbox): Promis
  */
 async function takeDown(parts: StopSandboxParts, sandbox: Sandbox): Promise<void> {
   const { id } = sandbox;
-  const netnsPath = sandbox.record.namespaces.net ?? '';
   const outcomes = await Promise.allSettled([
-    sandbox.hostNetwork ? undefined : delNetwork(parts, id, netnsPath),
+    sandbox.hostNetwork ? undefined : delNetwork(parts, sandbox),
     parts.pauses.end(sandbox),
   ]);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
@@ -69,9 +68,12 @@ async function takeDown(parts: StopSandboxParts, sandbox: Sandbox): Promise<void
 }
 
 /** After a reboot the namespace is gone: CNI is then asked with an empty path, to free the address only. */
-async function delNetwork(parts: StopSandboxParts, id: string, netnsPath: string): Promise<void> {
+async function delNetwork(parts: StopSandboxParts, sandbox: Sandbox): Promise<void> {
+  const { id, record } = sandbox;
+  const netnsPath = record.namespaces.net ?? '';
+  const { cniConfDir: confDir } = parts.runtimes.of(record.runtimeHandler);
   const there = netnsPath !== '' && (await parts.kernel.isMounted(netnsPath));
-  await parts.network.del({ id, netnsPath: there ? netnsPath : '' });
+  await parts.network.del({ id, netnsPath: there ? netnsPath : '', confDir });
 }
 
 /**

@@ -40,11 +40,13 @@ export interface ContainerSpecInput {
   readonly files: SandboxFiles;
   /** config.mounts in their order, each with its source. */
   readonly mounts: readonly ResolvedMount[];
+  /** Whether the kernel and the handler's OCI runtime make mounts recursively read-only. */
+  readonly rroSupported: boolean;
   readonly declaredVolumes?: readonly DeclaredVolume[];
   /** The host's mount table, where `needsMountInfo` asks for it. */
   readonly mountInfo?: readonly MountInfo[];
   readonly devices?: readonly ResolvedDevice[];
-  /** The host's own device nodes, for a privileged container. */
+  /** The host's own device nodes, for a privileged container; undefined where its handler gives it none. */
   readonly hostDevices?: readonly HostDevice[];
   /** The text of `seccompFile`, for a Localhost profile. */
   readonly seccompProfile?: string;
@@ -52,6 +54,8 @@ export interface ContainerSpecInput {
   readonly apparmorProfiles?: readonly string[];
   /** The Pod's SELinux level, `s0:c1,c2`; only looked at where SELinux is enabled. */
   readonly selinuxLevel?: string;
+  /** Annotations that the handler passes on to the runtime. */
+  readonly passedAnnotations?: Readonly<Record<string, string>>;
   readonly host: HostFacts;
   /** What the node's configuration gives to every container. */
   readonly defaults?: ContainerDefaults;
@@ -84,7 +88,8 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
   const { devices, rules } = buildDevices({
     devices: input.devices ?? [],
     hostDevices: input.hostDevices ?? [],
-    privileged,
+    // Which devices are open goes with which are there: a handler that shows none of the host's opens none.
+    privileged: privileged && input.hostDevices !== undefined,
     inUserNamespace: input.namespaces.user !== undefined,
     ...(defaults.ownDevices && { owner: ownerOf(context) }),
   });
@@ -110,6 +115,7 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
       sandboxConfig,
       containerName: config.metadata?.name ?? '',
       imageName: input.imageName,
+      ...(input.passedAnnotations && { passed: input.passedAnnotations }),
     }),
     ...(hookFiles.length === 0 ? {} : { hooks: addHooks(undefined, hookFiles) }),
     linux: {
@@ -198,7 +204,7 @@ function mountsOf(input: ContainerSpecInput, context: SecurityContext, hasCgroup
     declaredVolumes: input.declaredVolumes ?? [],
     mounts: input.mounts,
     readonlyRootfs: context?.readonlyRootfs ?? false,
-    rroSupported: host.rroSupported,
+    rroSupported: input.rroSupported,
     mountInfo: input.mountInfo ?? [],
     ...(inUserns ? { idMappings: { uids: userns.uids, gids: userns.gids } } : {}),
   });

@@ -7,8 +7,6 @@ export interface HostFacts {
   readonly ownCaps?: bigint;
   readonly apparmorEnabled: boolean;
   readonly selinuxEnabled: boolean;
-  /** Whether the OCI runtime lists the mount option `rro` and the kernel has mount_setattr. */
-  readonly rroSupported: boolean;
   /** Whether memory.memsw.* (v1) or memory.swap.max (v2) exists. */
   readonly swapController: boolean;
   /** Page sizes of the hugetlb controller in the CRI's words (`2MB`, `1GB`); empty without the controller. */

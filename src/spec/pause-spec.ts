@@ -25,6 +25,8 @@ export interface PauseSpecInput {
   /** The text of `seccompFile`, for a Localhost profile. */
   readonly seccompProfile?: string;
   readonly selinuxLevel?: string;
+  /** Annotations that the handler passes on to the runtime. */
+  readonly passedAnnotations?: Readonly<Record<string, string>>;
   readonly host: HostFacts;
 }
 
@@ -66,6 +68,7 @@ export function buildPauseSpec(input: PauseSpecInput): OciSpec {
       sandboxId: input.id,
       sandboxConfig: config,
       ...(input.imageName === undefined ? {} : { imageName: input.imageName }),
+      ...(input.passedAnnotations && { passed: input.passedAnnotations }),
     }),
     linux: {
       ...pauseNamespaces(input.namespaces, context?.namespaceOptions ?? null),

@@ -19,7 +19,7 @@ import { PauseKeeper } from '../../src/pod/pause.ts';
 import type { ImageFacts, ImagesPort, LogPumpPort, NetworkPort } from '../../src/pod/ports.ts';
 import { RecordFiles } from '../../src/pod/record-files.ts';
 import { markBroken } from '../../src/pod/recover-sandbox.ts';
-import { Runtimes } from '../../src/pod/runtimes.ts';
+import { type Runtime, Runtimes } from '../../src/pod/runtimes.ts';
 import type { Sandbox, SandboxRecord } from '../../src/pod/sandbox.ts';
 import { noDefaults } from '../../src/spec/container-defaults.ts';
 import { parseHookFile } from '../../src/spec/hooks.ts';
@@ -30,9 +30,25 @@ import { FakeContainerd } from './fake-containerd.ts';
 const image: ImageFacts = {
   id: `sha256:${'1'.repeat(64)}`,
   chainId: '',
+  target: { mediaType: '', digest: `sha256:${'2'.repeat(64)}`, size: 1n, annotations: {} },
   repoTags: ['registry.test/app:1'],
   repoDigests: [`registry.test/app@sha256:${'2'.repeat(64)}`],
   config: { entrypoint: ['/app'], cmd: [], env: [], workingDir: '', user: '', stopSignal: '', volumes: [] },
+};
+
+/** The handler of a Pod layer under test. */
+export const plainRuntime: Runtime = {
+  name: 'runc',
+  type: 'io.containerd.runc.v2',
+  options: undefined,
+  systemdCgroup: false,
+  snapshotter: 'overlayfs',
+  features: { recursiveReadOnlyMounts: true, userNamespaces: true },
+  cniConfDir: '',
+  baseSpec: undefined,
+  privilegedWithoutHostDevices: false,
+  podAnnotations: [],
+  containerAnnotations: [],
 };
 
 /** The kernel, the network, the images and the log pump of a Pod layer under test, with what they hold. */
@@ -104,6 +120,9 @@ export class FakeSurroundings {
       await this.faults.enter('images.ensure', [reference], undefined);
       return image;
     },
+    unpack: async ({ id }, snapshotter) => {
+      await this.faults.enter('images.unpack', [id, snapshotter], undefined);
+    },
     userFiles: async () => ({ passwd: 'root:x:0:0::/:/bin/sh\n', group: 'root:x:0:\n' }),
   };
 
@@ -149,7 +168,6 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
       lastCap: 40,
       apparmorEnabled: false,
       selinuxEnabled: false,
-      rroSupported: true,
       swapController: false,
       hugetlbSizes: [],
       seccompArch: 'x86_64',
@@ -165,10 +183,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
     images: around.images,
     network: around.network,
     logs: around.logs,
-    runtimes: new Runtimes(
-      [{ name: 'runc', type: 'io.containerd.runc.v2', options: undefined, systemdCgroup: false, snapshotter: 'overlayfs' }],
-      'runc',
-    ),
+    runtimes: new Runtimes([plainRuntime], 'runc'),
     hookFiles: new FolderFiles({ folders: [], isWanted: () => false, parse: parseHookFile, log }),
     containerDefaults: noDefaults,
     cdiFiles: new FolderFiles({ folders: [], isWanted: () => false, parse: parseCdiFile, log }),

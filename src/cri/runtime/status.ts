@@ -8,17 +8,10 @@ export interface Readiness {
   readonly message: string;
 }
 
-/** What a handler's OCI runtime and the kernel can do together. */
-export interface HandlerFeatures {
-  readonly recursiveReadOnlyMounts: boolean;
-  readonly userNamespaces: boolean;
-}
-
 export interface StatusParts {
   readonly runtimes: Runtimes;
   readonly runtimeReady: () => Readiness;
   readonly networkReady: () => Readiness;
-  readonly featuresOf: (handler: string) => HandlerFeatures;
   /** What `crictl info` shows: each value one JSON text. */
   readonly info: () => Promise<Record<string, string>>;
 }
@@ -42,7 +35,7 @@ export function status(parts: StatusParts): RpcHandlers['Status'] {
       info: request.verbose ? await parts.info() : {},
       runtimeHandlers: names.map((name) => ({
         name,
-        features: parts.featuresOf(name === '' ? parts.runtimes.defaultName : name),
+        features: parts.runtimes.get(name).features,
       })),
       features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: true },
     };

@@ -1,14 +1,17 @@
-import type { Log } from '../../lib/log.ts';
 import type { RpcHandlers } from '../handlers.ts';
 
-/**
- * UpdateRuntimeConfig: the node's pod CIDR. Whoever owns the CNI configuration has to know it; podwright
- * reads that configuration and writes none, so the range is only noted.
- */
-export function updateRuntimeConfig(parts: { readonly log: Log }): RpcHandlers['UpdateRuntimeConfig'] {
+export interface UpdateRuntimeConfigDeps {
+  readonly network: {
+    /** Takes in the node's Pod CIDR, which is never empty. */
+    podCidr(text: string): Promise<void>;
+  };
+}
+
+/** UpdateRuntimeConfig: the node's Pod CIDR, from which a network configuration is made where one is wanted. */
+export function updateRuntimeConfig({ network }: UpdateRuntimeConfigDeps): RpcHandlers['UpdateRuntimeConfig'] {
   return async (request) => {
     const podCidr = request.runtimeConfig?.networkConfig?.podCidr ?? '';
-    if (podCidr !== '') parts.log.info({ podCidr }, 'the kubelet told the pod CIDR');
+    if (podCidr !== '') await network.podCidr(podCidr);
     return {};
   };
 }

@@ -8,7 +8,7 @@ import type { Sandbox } from '../../pod/sandbox.ts';
 
 /** What `crictl inspectp` shows beside the status: one JSON text under "info", with the names containerd's CRI uses. */
 export async function sandboxInfo(parts: Parts, sandbox: Sandbox): Promise<Record<string, string>> {
-  const runtime = parts.runtimes.get(sandbox.record.runtimeHandler);
+  const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
   const { record } = sandbox;
   return {
     info: encodeJson({
@@ -36,7 +36,7 @@ export async function containerInfo(parts: Parts, container: Container): Promise
       pid: status.pid,
       snapshotKey: record.id,
       snapshotter: record.snapshotter,
-      runtimeType: sandbox === undefined ? '' : parts.runtimes.get(sandbox.record.runtimeHandler).type,
+      runtimeType: sandbox === undefined ? '' : parts.runtimes.of(sandbox.record.runtimeHandler).type,
       config: { ...record.config, envs: record.config.envs.map(({ key, value }) => ({ key, value: value.toString() })) },
       runtimeSpec: await specOf(parts, record.id),
     }),

@@ -8,6 +8,7 @@ import { hostPlatform } from '../../../src/image/platform.ts';
 import { ImagePuller } from '../../../src/image/pull.ts';
 import { parseAuthConfig } from '../../../src/image/registry-auth.ts';
 import { kernelRootAccess } from '../../../src/image/root-access.ts';
+import { Unpacker } from '../../../src/image/unpack.ts';
 import { UserFiles } from '../../../src/image/user-files.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { deferred } from '../../../src/lib/deferred.ts';
@@ -208,7 +209,7 @@ describe('images with a real containerd', function () {
         puller.pull({ reference: `${registry.host}/two:${round}` }),
         store.remove(`${registry.host}/one:${round}`),
       ]);
-      assert.equal((await users.read(two.chainId)).passwd, files['etc/passwd']);
+      assert.equal((await users.read(two.chainId, 'overlayfs')).passwd, files['etc/passwd']);
     }
   });
 
@@ -216,7 +217,7 @@ describe('images with a real containerd', function () {
     const lowerLayers = [{ 'etc/passwd': 'old', 'etc/group': 'root:x:0:' }, { other: '' }];
     registry.addImage('app', '1', { lowerLayers, files: { 'etc/passwd': 'new' } });
     const { chainId } = await parts.puller.pull({ reference: `${registry.host}/app:1` });
-    assert.deepEqual(await parts.users.read(chainId), { passwd: 'new', group: 'root:x:0:' });
+    assert.deepEqual(await parts.users.read(chainId, 'overlayfs'), { passwd: 'new', group: 'root:x:0:' });
     assert.deepEqual(await readdir(path.join(node.folder, 'users')), []);
     assert.doesNotMatch(await readFile('/proc/self/mountinfo', 'utf8'), new RegExp(`${node.folder}/users`));
   });
@@ -224,7 +225,7 @@ describe('images with a real containerd', function () {
   it('reads nothing from an image without user files', async () => {
     registry.addImage('app', '1', { files: { a: 'b' } });
     const { chainId } = await parts.puller.pull({ reference: `${registry.host}/app:1` });
-    assert.deepEqual(await parts.users.read(chainId), { passwd: '', group: '' });
+    assert.deepEqual(await parts.users.read(chainId, 'overlayfs'), { passwd: '', group: '' });
   });
 
   it('counts what images take up, and nothing when there are none', async () => {
@@ -244,14 +245,15 @@ describe('images with a real containerd', function () {
 function build({ client, hostsDir, folder }: PrivateContainerd) {
   const { images, content, leases, transfer } = client;
   const platform = hostPlatform();
-  const snapshots = client.snapshots('overlayfs');
+  const snapshots = (name: string) => client.snapshots(name);
   const log = silentLog;
   const store = new ImageStore({ records: images, content, platform, log });
+  const unpacker = new Unpacker({ content, diff: client.diff, leases, snapshots, platform, log });
   const puller = new ImagePuller({
-    records: images, leases, transfer, snapshots, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir,
+    records: images, leases, transfer, unpacker, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir,
   });
   const users = new UserFiles({ snapshots, leases, access: kernelRootAccess, folder: path.join(folder, 'users'), log });
-  return { store, puller, users };
+  return { store, puller, unpacker, users };
 }
 
 async function withFs(node: PrivateContainerd, parts: ReturnType<typeof build>) {
@@ -269,7 +271,7 @@ async function idle({ client }: PrivateContainerd): Promise<void> {
 
 async function fails(pull: Promise<unknown>, kind: ErrorKind, never = /hunter2/): Promise<void> {
   await assert.rejects(pull, (error: Error) => {
-    assert.match(error.message, /^pull image "[^"]+" from \S+: ./);
+    assert.match(error.message, kind === 'unavailable' ? /^RegistryUnavailable: pull image "[^"]+" from \S+: ./ : /^pull image "[^"]+" from \S+: ./);
     assert.doesNotMatch(error.message, never);
     assert.equal(error instanceof CodedError && error.kind, kind, error.message);
     return true;

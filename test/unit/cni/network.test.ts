@@ -54,6 +54,18 @@ describe('the CNI network', () => {
 
   afterEach(async () => rm(folder, { recursive: true }));
 
+  it("uses a handler's own configuration, also to delete what it has no record of", async () => {
+    const own = { current: toNetworkConf({ name: 'own', cniVersion: '1.0.0', plugins: [{ type: 'bridge' }] }), network: async () => own.current };
+    const cache = new AttachmentCache(folder, silentLog);
+    network = new CniNetwork({ source, handlerSources: new Map([['/own', own]]), plugins, cache, log: silentLog, ipPreference: 'cni' });
+    assert.equal((await network.add(request('a', { confDir: '/own' }))).network, 'own');
+    assert.equal((await network.add(request('b', { confDir: '' }))).network, 'net');
+    plugins.take();
+    await network.del({ id: 'a', netnsPath });
+    await network.del({ id: 'c', netnsPath, confDir: '/own' });
+    assert.deepEqual(plugins.take(), ['DEL bridge', 'DEL bridge']);
+  });
+
   describe('adding a sandbox', () => {
     it('runs the plugins in order, hands on the result and picks the address', async () => {
       const { ip, additionalIps, network: name } = await network.add(request('a'));

@@ -26,8 +26,11 @@ const defaults = {
     snapshotter: 'overlayfs',
     configPath: '/etc/containerd/certs.d',
     sandbox: 'registry.k8s.io/pause:3.10.2',
+    pinned: [],
+    maxConcurrentPulls: 0,
+    noProgressTimeout: 300,
   },
-  cni: { confDir: '/etc/cni/net.d', binDirs: ['/opt/cni/bin'], gc: false },
+  cni: { confDir: '/etc/cni/net.d', binDirs: ['/opt/cni/bin'], gc: false, confTemplate: '', ipPreference: 'cni' },
   cdi: { specDirs: ['/etc/cdi', '/var/run/cdi'] },
   containers: {
     defaultEnv: [],
@@ -39,7 +42,29 @@ const defaults = {
   },
   runtimes: {
     default: 'runc',
-    handlers: { runc: { type: 'io.containerd.runc.v2', options: { BinaryName: '', SystemdCgroup: false } } },
+    handlers: {
+      runc: {
+        type: 'io.containerd.runc.v2',
+        snapshotter: '',
+        cniConfDir: '',
+        baseRuntimeSpec: '',
+        privilegedWithoutHostDevices: false,
+        podAnnotations: [],
+        containerAnnotations: [],
+        options: {
+          BinaryName: '',
+          SystemdCgroup: false,
+          Root: '',
+          NoPivotRoot: false,
+          NoNewKeyring: false,
+          ShimCgroup: '',
+          IoUid: 0,
+          IoGid: 0,
+          CriuImagePath: '',
+          CriuWorkPath: '',
+        },
+      },
+    },
   },
   streaming: { address: '127.0.0.1', port: 0 },
   log: { level: 'info' },
@@ -77,13 +102,14 @@ describe('the configuration', () => {
       'f.toml',
     );
     assert.equal(config.socket, '/tmp/p.sock');
-    assert.deepEqual(config.cni, { confDir: '/etc/cni/net.d', binDirs: ['/a', '/b'], gc: false });
+    assert.deepEqual(config.cni, { ...defaults.cni, binDirs: ['/a', '/b'] });
+    const { runc } = defaults.runtimes.handlers;
     assert.deepEqual(config.runtimes, {
       default: 'kata',
       handlers: {
-        runc: defaults.runtimes.handlers.runc,
-        kata: { type: 'io.containerd.kata.v2', options: { BinaryName: '', SystemdCgroup: false } },
-        crun: { type: 'io.containerd.runc.v2', options: { BinaryName: 'crun', SystemdCgroup: false } },
+        runc,
+        kata: { ...runc, type: 'io.containerd.kata.v2' },
+        crun: { ...runc, options: { ...runc.options, BinaryName: 'crun' } },
       },
     });
   });
@@ -120,6 +146,12 @@ describe('the configuration', () => {
     ['a key given twice', 'root = "/a"\nroot = "/b"', /^f\.toml:2:\d+: /],
     ['text that is no TOML', 'socket = "/a"\n= 3', /^f\.toml:2:\d+: /],
     ['a key that would change every object', '__proto__ = 1', /^f\.toml:1:\d+: /],
+    ['a bad glob', '[runtimes.runc]\npod_annotations = ["a/*", "[b"]', /^f\.toml:2: runtimes\.runc\.pod_annotations is .*: must be globs .*"\[b" is none$/],
+    ['a pinned image with a scheme', 'images.pinned = ["https://reg.io/a"]', /^f\.toml:1: images\.pinned is .*: must be image references or globs/],
+    ['a relative base spec', '[runtimes.runc]\nbase_runtime_spec = "a.json"', /^f\.toml:2: .*: must be an absolute path, or empty$/],
+    ['a negative limit', 'images.max_concurrent_pulls = -1', 'f.toml:1: images.max_concurrent_pulls is -1: must not be negative'],
+    ['an unknown preference', 'cni.ip_preference = "ipv5"', /must be "cni", "ipv4", "ipv6"$/],
+    ['a user id out of range', '[runtimes.runc.options]\nIoUid = 4294967296', /must be a user or group id/],
     ['a date', 'root = 2026-11-21', /^f\.toml:1: root is .*: must be a string$/],
   ];
   for (const [what, text, message] of refused) {

@@ -6,6 +6,7 @@ import type {
   ContentInfo,
   ContentStore,
   Descriptor,
+  Diff,
   ImageRecord,
   ImageRecords,
   Leases,
@@ -26,6 +27,11 @@ export function sha256(text: string | Buffer): string {
 export class FakeContent implements ContentStore {
   readonly blobs = new Map<string, Buffer>();
   readonly reads: string[] = [];
+  readonly labels = new Map<string, Readonly<Record<string, string>>>();
+
+  async updateLabels(digest: string, labels: Readonly<Record<string, string>>): Promise<void> {
+    this.labels.set(digest, { ...this.labels.get(digest), ...labels });
+  }
 
   async read(digest: string): Promise<Buffer> {
     this.reads.push(digest);
@@ -51,17 +57,24 @@ export class FakeContent implements ContentStore {
     platform?: Platform | null;
     annotations?: Record<string, string>;
     layerBytes?: number;
+    /** What the layers are uncompressed, from the lowest up. */
+    layers?: readonly string[];
   } = {}): Descriptor {
     const platform = options.platform === undefined ? amd64 : options.platform;
+    const layers = options.layers ?? ['layer'];
     const config = this.put({
       ...platform,
       config: options.config ?? {},
-      rootfs: { type: 'layers', diff_ids: [sha256('layer')] },
+      rootfs: { type: 'layers', diff_ids: layers.map((text) => sha256(text)) },
     });
     return this.put({
       schemaVersion: 2,
       config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: config.digest, size: Number(config.size) },
-      layers: [{ mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', digest: sha256('gz'), size: options.layerBytes ?? 1000 }],
+      layers: layers.map((text) => ({
+        mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+        digest: sha256(`gz ${text}`),
+        size: options.layerBytes ?? 1000,
+      })),
       annotations: options.annotations ?? {},
     });
   }
@@ -142,6 +155,8 @@ export class FakeLeases implements Leases {
 export class FakeSnapshots implements Snapshots {
   readonly committed = new Map<string, { sizeBytes: bigint; inodes: bigint }>();
   readonly views = new Set<string>();
+  /** Writable ones with what they stand on. */
+  readonly active = new Map<string, string>();
   viewsMade = 0;
   usages = 0;
 
@@ -152,8 +167,21 @@ export class FakeSnapshots implements Snapshots {
     return [{ type: 'overlay', source: 'overlay', target: '', options: ['ro', 'lowerdir=/a:/b'] }];
   }
 
+  async prepare(key: string, parent: string) {
+    if (parent !== '' && !this.committed.has(parent)) throw new CodedError('notFound', `snapshot ${parent}: not found`);
+    this.active.set(key, parent);
+    return [{ type: 'bind', source: `/snapshots/${key}`, target: '', options: ['rw'] }];
+  }
+
+  async commit(name: string, key: string): Promise<void> {
+    if (this.committed.has(name)) throw new CodedError('alreadyExists', `snapshot ${name}: already exists`);
+    this.active.delete(key);
+    this.committed.set(name, { sizeBytes: 1n, inodes: 1n });
+  }
+
   async remove(key: string): Promise<void> {
     this.views.delete(key);
+    this.active.delete(key);
   }
 
   async usage(key: string) {
@@ -171,6 +199,23 @@ export class FakeSnapshots implements Snapshots {
   async list() {
     const committed = [...this.committed.keys()].map((name) => ({ name, kind: 'committed' as const }));
     return [...committed, { name: 'container', kind: 'active' as const }];
+  }
+}
+
+/** Unpacks a blob `gz x`, as FakeContent makes them, into the layer `x`. */
+export class FakeDiff implements Diff {
+  readonly applied: string[] = [];
+  readonly #diffIds = new Map<string, string>();
+
+  constructor(layers: readonly string[]) {
+    for (const text of layers) this.#diffIds.set(sha256(`gz ${text}`), sha256(text));
+  }
+
+  async apply(layer: Descriptor): Promise<Descriptor> {
+    const digest = this.#diffIds.get(layer.digest);
+    if (digest === undefined) throw new CodedError('notFound', `content ${layer.digest}: not found`);
+    this.applied.push(digest);
+    return { ...layer, digest };
   }
 }
 

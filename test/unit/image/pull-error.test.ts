@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { CodedError } from '../../../src/lib/errors.ts';
-import { pullError, pullErrorKind, stripUrls } from '../../../src/image/pull-error.ts';
+import { pullError, pullErrorKind, RegistryStalled, stripUrls } from '../../../src/image/pull-error.ts';
 import type { ErrorKind } from '../../../src/lib/errors.ts';
 
 describe('pull error', () => {
@@ -25,6 +25,21 @@ describe('pull error', () => {
       assert.equal(pullErrorKind(new CodedError('unknown', text)), kind);
     });
   }
+
+  it('begins with the word that the kubelet knows for a registry that does not answer', () => {
+    const message = (error: Error): string => pullError('reg.io/app:1', 'reg.io', error, (text) => text).message;
+    assert.match(message(new CodedError('unknown', 'dial tcp: connection refused')), /^RegistryUnavailable: pull image/);
+    assert.match(message(new RegistryStalled(5_000)), /^RegistryUnavailable: pull image .*nothing came from the registry for 5 s$/);
+    assert.match(message(new CodedError('unavailable', 'containerd cannot be reached')), /^pull image/);
+    assert.match(message(new CodedError('unknown', '401 Unauthorized')), /^pull image/);
+  });
+
+  it('is a failed signature where an image verifier of containerd says no, whatever its reason', () => {
+    const text = 'image verifier bindir blocked pull of reg.io/app:1 with digest sha256:ab for reason: access denied: not found';
+    const error = pullError('reg.io/app:1', 'reg.io', new CodedError('unknown', text), (same) => same);
+    assert.equal(error.kind, 'unknown');
+    assert.equal(error.message, `SignatureValidationFailed: pull image "reg.io/app:1" from reg.io: ${text}`);
+  });
 
   it('keeps a kind that is known already', () => {
     assert.equal(pullErrorKind(new CodedError('notFound', 'x: not found')), 'notFound');

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { ImageStore } from '../../../src/image/image-store.ts';
+import { Pins } from '../../../src/image/pins.ts';
 import { ImagePuller } from '../../../src/image/pull.ts';
+import { Unpacker } from '../../../src/image/unpack.ts';
 import { parseReference } from '../../../src/image/reference.ts';
 import { parseAuthConfig } from '../../../src/image/registry-auth.ts';
 import { CodedError, isKind } from '../../../src/lib/errors.ts';
 import { deferred } from '../../../src/lib/deferred.ts';
 import { silentLog } from '../../../src/lib/log.ts';
-import { amd64, arm64, FakeClock, FakeContent, FakeLeases, FakeRecords, FakeSnapshots, FakeTransfer, hang, settle, sha256 } from './fakes.ts';
+import { amd64, arm64, FakeClock, FakeContent, FakeDiff, FakeLeases, FakeRecords, FakeSnapshots, FakeTransfer, hang, settle, sha256 } from './fakes.ts';
 import type { Log } from '../../../src/lib/log.ts';
 import type { ImagePullerOptions } from '../../../src/image/pull.ts';
 
@@ -136,21 +138,69 @@ describe('pulling an image', () => {
     const lines: string[] = [];
     const log = recorder(lines);
     await assert.rejects(puller.pull({ reference: APP, auth: parseAuthConfig(user), log }), (error: Error) => {
-      assert.match(error.message, /^pull image "reg\.io\/app:1" from reg\.io: .*connection refused/);
+      assert.match(error.message, /^RegistryUnavailable: pull image "reg\.io\/app:1" from reg\.io: .*connection refused/);
       assert.doesNotMatch(error.message, /hunter2/);
       return isKind(error, 'unavailable');
     });
     assert.doesNotMatch(lines.join('\n'), /hunter2/);
   });
 
-  it('fails when containerd did not unpack, with what to configure', async () => {
-    const { puller, records, snapshots } = fixture();
+  it('unpacks what containerd did not, in the lease of the pull, and says how it would', async () => {
+    const { puller, content, snapshots, leases, transfer, lines } = fixture();
     snapshots.committed.clear();
-    await assert.rejects(puller.pull({ reference: APP }), (error: Error) => {
-      assert.match(error.message, /unpack_config/);
-      return isKind(error, 'failedPrecondition');
-    });
+    transfer.during = ({ snapshotter }) => {
+      if (snapshotter !== undefined) throw new CodedError('invalidArgument', 'unable to initialize unpacker: no unpack platforms defined');
+    };
+    const { id, chainId } = await puller.pull({ reference: APP, snapshotter: 'native' });
+    assert.equal(snapshots.committed.has(chainId), true);
+    assert.deepEqual(content.labels.get(id), { 'containerd.io/gc.ref.snapshot.native': chainId });
+    assert.equal(leases.made, 1);
+    assert.match(lines.join('\n'), /unpack_config/);
+    await puller.pull({ reference: APP, snapshotter: 'native' });
+    assert.deepEqual(transfer.pulls.map(({ snapshotter }) => snapshotter), ['native', undefined, undefined]);
+  });
+
+  it('leaves no name when it cannot be unpacked', async () => {
+    const { puller, records, snapshots, unpacker } = fixture();
+    snapshots.committed.clear();
+    unpacker.unpack = async () => {
+      throw new CodedError('dataLoss', 'the layer holds something else');
+    };
+    await assert.rejects(puller.pull({ reference: APP }), (error) => isKind(error, 'dataLoss'));
     assert.equal(records.byName.size, 0);
+  });
+
+  it('is another one for another snapshotter', async () => {
+    const { puller, transfer } = fixture();
+    await Promise.all([puller.pull({ reference: APP }), puller.pull({ reference: APP, snapshotter: 'native' })]);
+    assert.deepEqual(new Set(transfer.pulls.map(({ snapshotter }) => snapshotter)), new Set(['native', 'overlayfs']));
+  });
+
+  it('waits for others where only so many may run', async () => {
+    const { puller, transfer, content } = fixture({ maxConcurrent: 1 });
+    transfer.images.set('reg.io/other:1', content.image({ config: { User: 'other' } }));
+    const gate = deferred<void>();
+    transfer.during = async () => gate.promise;
+    const both = Promise.all([puller.pull({ reference: APP }), puller.pull({ reference: 'reg.io/other:1' })]);
+    await settle();
+    assert.equal(transfer.pulls.length, 1);
+    gate.resolve();
+    await both;
+    assert.equal(transfer.pulls.length, 2);
+  });
+
+  it('tells in the log what it took', async () => {
+    const { puller, transfer, lines } = fixture();
+    transfer.during = async ({ onProgress }) => {
+      onProgress?.({ event: 'fetching image content', name: APP, progress: 0n, total: 0n });
+      for (const progress of [10n, 40n]) onProgress?.({ event: 'downloading', name: 'a', progress, total: 100n });
+      onProgress?.({ event: 'complete', name: 'a', progress: 100n, total: 100n });
+      onProgress?.({ event: 'complete', name: 'a', progress: 100n, total: 100n });
+      onProgress?.({ event: 'already exists', name: 'b', progress: 0n, total: 7n });
+    };
+    await puller.pull({ reference: APP });
+    const line = lines.find((text) => text.startsWith('pulled image')) ?? '';
+    assert.match(line, /"snapshotter":"overlayfs","bytes":100,"blobs":1,"present":1,/);
   });
 
   it('gives up when the registry sends nothing for five minutes, and reports until then', async () => {
@@ -195,7 +245,7 @@ describe('pulling an image', () => {
 
 describe('the sandbox image', () => {
   it('is pulled without credentials when it is not there, once, and pinned', async () => {
-    const { puller, transfer, records } = fixture({ pinned: [APP] });
+    const { puller, transfer, records } = fixture({ pins: new Pins([APP]) });
     const [one, two] = await Promise.all([puller.ensure(APP), puller.ensure(APP)]);
     assert.equal(one, two);
     assert.equal(one.pinned, true);
@@ -224,6 +274,41 @@ describe('the sandbox image', () => {
   });
 });
 
+describe('pins', () => {
+  const fieldsOf = ({ records }: ReturnType<typeof fixture>, name: string) => records.byName.get(name)?.labels['io.cri-containerd.pinned'];
+
+  it('of an earlier configuration are taken back, those of this one are made', async () => {
+    const one = fixture({ pins: new Pins(['reg.io/*']) });
+    await one.puller.pull({ reference: APP });
+    assert.equal(one.store.find(APP)?.pinned, true);
+    const later = new ImagePuller({ ...one.options, pins: new Pins([]) });
+    await later.reconcilePins(one.store.list());
+    assert.equal(one.store.find(APP)?.pinned, false);
+    assert.equal(fieldsOf(one, APP), '');
+    await one.puller.reconcilePins(one.store.list());
+    assert.equal(one.store.find(APP)?.pinned, true);
+    assert.equal(fieldsOf(one, APP), 'pinned');
+  });
+
+  it('of others stay', async () => {
+    const { puller, store, records, target } = fixture();
+    records.byName.set(APP, { name: APP, labels: { 'io.cri-containerd.pinned': 'pinned' }, target });
+    await store.resync();
+    await puller.reconcilePins(store.list());
+    assert.equal(store.find(APP)?.pinned, true);
+  });
+
+  it('go with the tag that they were for', async () => {
+    const { puller, store, transfer, content, snapshots } = fixture({ pins: new Pins([APP]) });
+    const before = await puller.pull({ reference: APP });
+    transfer.images.set(APP, content.image({ config: { User: 'new' } }));
+    snapshots.committed.set(sha256('layer'), { sizeBytes: 1n, inodes: 1n });
+    const after = await puller.pull({ reference: APP });
+    assert.equal(after.pinned, true);
+    assert.equal(store.get(before.id)?.pinned, false);
+  });
+});
+
 describe('records of interrupted pulls', () => {
   it('are removed at the start, and no others', async () => {
     const { puller, records, target } = fixture();
@@ -246,10 +331,13 @@ function fixture(options: Partial<ImagePullerOptions> = {}) {
   const target = content.image();
   transfer.images.set(APP, target);
   snapshots.committed.set(sha256('layer'), { sizeBytes: 1n, inodes: 1n });
-  const puller = new ImagePuller({
-    records, leases, transfer, snapshots, store, clock, platform: amd64, snapshotter: 'overlayfs', log: recorder(lines), ...options,
-  });
-  return { records, content, leases, snapshots, transfer, clock, store, puller, target, lines };
+  const diff = new FakeDiff(['layer']);
+  const unpacker = new Unpacker({ content, diff, leases, snapshots: () => snapshots, platform: amd64, log: silentLog });
+  const parts: ImagePullerOptions = {
+    records, leases, transfer, unpacker, store, clock, platform: amd64, snapshotter: 'overlayfs', log: recorder(lines), ...options,
+  };
+  const puller = new ImagePuller(parts);
+  return { records, content, leases, snapshots, unpacker, transfer, clock, store, puller, target, lines, options: parts };
 }
 
 function recorder(lines: string[]): Log {

@@ -21,8 +21,8 @@ describe('user files of an image', () => {
 
   it('are read once for callers at the same time and later, and leave nothing behind', async () => {
     const { files, snapshots, leases, mounted } = fixture();
-    const [one, two] = await Promise.all([files.read('chain'), files.read('chain')]);
-    await files.read('chain');
+    const [one, two] = await Promise.all([files.read('chain', 'overlayfs'), files.read('chain', 'overlayfs')]);
+    await files.read('chain', 'overlayfs');
     assert.deepEqual(one, { passwd: 'root:x:0:0', group: '' });
     assert.equal(one, two);
     assert.deepEqual([snapshots.viewsMade, snapshots.views.size, leases.open, mounted.size], [1, 0, 0, 0]);
@@ -30,7 +30,7 @@ describe('user files of an image', () => {
 
   it('are empty for an image without layers', async () => {
     const { files, snapshots } = fixture();
-    assert.deepEqual(await files.read(''), { passwd: '', group: '' });
+    assert.deepEqual(await files.read('', 'overlayfs'), { passwd: '', group: '' });
     assert.equal(snapshots.viewsMade, 0);
   });
 
@@ -46,7 +46,7 @@ describe('user files of an image', () => {
       await view(key, parent);
       return [{ type: 'bind', source: '/layer/fs', target: '', options: ['ro', 'rbind'] }];
     };
-    await files.read('chain');
+    await files.read('chain', 'overlayfs');
     assert.equal(seen, '/layer/fs');
     assert.equal(mounted.size, 0);
     assert.equal(snapshots.views.size, 0);
@@ -56,26 +56,26 @@ describe('user files of an image', () => {
     const { files, snapshots, access, mounted } = fixture();
     const { readFile } = access;
     access.readFile = () => Promise.reject(new Error('no regular file'));
-    await assert.rejects(files.read('chain'), /no regular file/);
+    await assert.rejects(files.read('chain', 'overlayfs'), /no regular file/);
     assert.deepEqual([snapshots.views.size, mounted.size], [0, 0]);
     access.readFile = readFile;
-    assert.equal((await files.read('chain')).passwd, 'root:x:0:0');
+    assert.equal((await files.read('chain', 'overlayfs')).passwd, 'root:x:0:0');
   });
 
   it('leave no view when mounting fails', async () => {
     const { files, snapshots, access } = fixture();
     access.mount = () => Promise.reject(new Error('bad mount'));
-    await assert.rejects(files.read('chain'), /bad mount/);
+    await assert.rejects(files.read('chain', 'overlayfs'), /bad mount/);
     assert.equal(snapshots.views.size, 0);
   });
 
   it('are forgotten for the image that was used longest ago', async () => {
     const { files, snapshots } = fixture(2);
-    for (const chain of ['chain', 'b', 'chain', 'c']) await files.read(chain);
+    for (const chain of ['chain', 'b', 'chain', 'c']) await files.read(chain, 'overlayfs');
     assert.equal(snapshots.viewsMade, 3);
-    await files.read('chain');
+    await files.read('chain', 'overlayfs');
     assert.equal(snapshots.viewsMade, 3);
-    await files.read('b');
+    await files.read('b', 'overlayfs');
     assert.equal(snapshots.viewsMade, 4);
   });
 
@@ -105,7 +105,7 @@ describe('user files of an image', () => {
         return file === '/etc/passwd' ? Buffer.from('root:x:0:0') : undefined;
       },
     };
-    const files = new UserFiles({ snapshots, leases, access, folder, log: silentLog, ...(capacity !== undefined && { capacity }) });
+    const files = new UserFiles({ snapshots: () => snapshots, leases, access, folder, log: silentLog, ...(capacity !== undefined && { capacity }) });
     return { files, snapshots, leases, access, mounted };
   }
 });

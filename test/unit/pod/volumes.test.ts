@@ -67,7 +67,14 @@ describe('the volumes of a container', () => {
     ['its sub path is missing', { imageSubPath: 'missing' }, () => {}],
     ['its sub path leads out', { imageSubPath: 'a/../../b' }, () => {}],
     ['it cannot be mounted', {}, () => world.around.faults.failNext('kernel.mountLayers', new Error('no overlay'))],
-    ['its layers are not there', {}, () => world.containerd.faults.failNext('snapshots.view', new CodedError('notFound', 'parent'))],
+    [
+      'its layers are nowhere',
+      {},
+      () => {
+        world.containerd.faults.failNext('snapshots.view', new CodedError('notFound', 'parent'));
+        world.around.faults.failNext('images.unpack', new CodedError('notFound', 'a blob is gone'));
+      },
+    ],
   ];
   for (const [why, over, arrange] of failures) {
     it(`that are images leave nothing when one fails because ${why}`, async () => {

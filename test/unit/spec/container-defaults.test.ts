@@ -19,6 +19,7 @@ const input: ContainerSpecInput = {
   cgroupsPath: '/c1',
   files: {},
   mounts: [],
+  rroSupported: true,
   host,
 };
 const built = (defaults: Partial<ContainerDefaults>, over: Partial<ContainerSpecInput> = {}): OciSpec =>

@@ -18,6 +18,7 @@ const input: ContainerSpecInput = {
   cgroupsPath: '/kubepods/podu-1/c1',
   files: { hosts: '/s/hosts', hostname: '/s/hostname', resolvConf: '/s/resolv.conf', shm: '/s/shm' },
   mounts: [],
+  rroSupported: true,
   host,
 };
 

@@ -15,7 +15,6 @@ export const host: HostFacts = {
   lastCap: 40,
   apparmorEnabled: false,
   selinuxEnabled: false,
-  rroSupported: true,
   swapController: true,
   hugetlbSizes: ['2MB', '1GB'],
   seccompArch: 'x86_64',

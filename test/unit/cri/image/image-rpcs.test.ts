@@ -112,9 +112,10 @@ describe('PullImage', () => {
       },
     };
     const auth = { ...noAuth, username: 'u', password: 'p' };
-    const answer = await pullImage({ puller })({ image: spec('one'), auth, sandboxConfig: null }, context);
+    const answer = await pullImage({ puller, snapshotterOf: (handler) => `for ${handler}` })({ image: spec('one'), auth, sandboxConfig: null }, context);
     assert.deepEqual(answer, { imageRef: one.id });
     assert.equal(pulls[0]?.reference, 'one');
+    assert.equal(pulls[0]?.snapshotter, 'for ');
     assert.equal(pulls[0]?.auth?.isAnonymous, false);
     assert.equal(pulls[0]?.signal, context.signal);
   });
@@ -133,7 +134,8 @@ describe('RemoveImage', () => {
 describe('ImageFsInfo', () => {
   it('has one entry and no second disk', async () => {
     const usage = { timestampNs: 5n, mountpoint: '/m', usedBytes: 7n, inodesUsed: 2n };
-    const answer = await imageFsInfo({ imageFs: { usage: () => usage } })({}, context);
+    const fileSystems = { usage: () => ({ images: [usage], containers: [] }) };
+    const answer = await imageFsInfo({ fileSystems })({}, context);
     const entry = { timestamp: '5', fsId: { mountpoint: '/m' }, usedBytes: { value: '7' }, inodesUsed: { value: '2' } };
     assert.deepEqual(answer, { imageFilesystems: [entry], containerFilesystems: [] });
   });

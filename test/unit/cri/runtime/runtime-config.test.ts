@@ -4,7 +4,7 @@ import { updateRuntimeConfig } from '../../../../src/cri/runtime/update-runtime-
 import type { CallContext } from '../../../../src/cri/handlers.ts';
 import { silentLog } from '../../../../src/lib/log.ts';
 import { Runtimes } from '../../../../src/pod/runtimes.ts';
-import { recordingLog } from '../../../support/cri-client.ts';
+import { plainRuntime } from '../../../support/pod-world.ts';
 
 const context: CallContext = { signal: new AbortController().signal, log: silentLog };
 
@@ -14,7 +14,7 @@ describe('RuntimeConfig', () => {
     [false, 'CGROUPFS'],
   ] as const) {
     it(`says ${driver} where SystemdCgroup is ${systemdCgroup}`, async () => {
-      const runc = { name: 'runc', type: 'io.containerd.runc.v2', options: undefined, systemdCgroup, snapshotter: 'overlayfs' };
+      const runc = { ...plainRuntime, systemdCgroup };
       const answer = await runtimeConfig(new Runtimes([runc], 'runc'))({}, context);
       assert.deepEqual(answer, { linux: { cgroupDriver: driver } });
     });
@@ -22,12 +22,12 @@ describe('RuntimeConfig', () => {
 });
 
 describe('UpdateRuntimeConfig', () => {
-  it('notes the Pod CIDR, and minds neither an empty nor a missing one', async () => {
-    const { log, lines } = recordingLog();
-    const update = updateRuntimeConfig({ log });
+  it('hands on the Pod CIDR, and minds neither an empty nor a missing one', async () => {
+    const told: string[] = [];
+    const update = updateRuntimeConfig({ network: { podCidr: async (text) => void told.push(text) } });
     for (const runtimeConfig of [null, { networkConfig: null }, { networkConfig: { podCidr: '' } }, { networkConfig: { podCidr: '10.1.0.0/16' } }]) {
       assert.deepEqual(await update({ runtimeConfig }, context), {});
     }
-    assert.deepEqual(lines.map(({ fields }) => fields), [{ podCidr: '10.1.0.0/16' }]);
+    assert.deepEqual(told, ['10.1.0.0/16']);
   });
 });
