@@ -97,6 +97,7 @@ describe('a device by CDI', function () {
   };
 
   it('is refused where no spec has it, or its name is none, and nothing is left', async () => {
+    await pod.isComplete();
     const before = await cri().inventory();
     await refused(['"vendor.test/gpu=7"', 'there are 0, 1', low, high], 'vendor.test/gpu=7');
     await refused(['CDI_devices', '"gpu0"'], 'gpu0');

@@ -65,6 +65,7 @@ describe("an image's own volumes", function () {
   });
 
   it('leave nothing but what the container needs while it runs', async () => {
+    await pod.isComplete();
     const before = await cri().inventory();
     const container = await pod.create({ image });
     const more = (await cri().inventory()).filter((item) => !before.includes(item));

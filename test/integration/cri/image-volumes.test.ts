@@ -55,6 +55,7 @@ describe('a volume that is an image', function () {
   });
 
   it('is refused by the name the kubelet knows where there is no such image or sub path, and leaves nothing', async () => {
+    await pod.isComplete();
     const before = await cri().inventory();
     const refused: [{ mounts: Mount[] }, string][] = [
       [volume({}, 'registry.test/none:1'), 'registry.test/none:1'],
