@@ -34,7 +34,7 @@ export async function addChain(
 ): Promise<CniResult> {
   const { signal, onProgress } = options;
   const { network } = call;
-  const found = await Promise.all(network.plugins.map(async (plugin) => ({ plugin, file: await plugins.find(plugin.type) })));
+  const found = await Promise.all(pluginsOf(call, true).map(async (plugin) => ({ plugin, file: await plugins.find(plugin.type) })));
   let result: CniResult | undefined;
   for (const { plugin, file } of found) {
     undo.push(`take back what cni plugin "${plugin.type}" did for "${call.containerId}"`, async () => {
@@ -54,16 +54,20 @@ export async function addChain(
   return result;
 }
 
-/** DEL: the plugins in reverse, each with the result of the ADD; stops at the first that fails, as the spec wants. */
+/**
+ * DEL: the plugins in reverse, each with the result of the ADD; stops at the first that fails, as the spec wants.
+ * `addIsKnown` says that `call` has the ADD's own arguments, so that it is known which plugins had nothing to do.
+ */
 export async function delChain(
   plugins: Plugins,
   call: ChainCall,
   result: JsonObject | undefined,
   log: Log,
-  signal?: AbortSignal,
+  options: { readonly addIsKnown: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<void> {
+  const { signal } = options;
   const prevResult = prevResultOnDel(call.network, result);
-  for (const plugin of call.network.plugins.toReversed()) {
+  for (const plugin of pluginsOf(call, options.addIsKnown).toReversed()) {
     const file = await plugins.find(plugin.type);
     try {
       await runPlugin(plugins, 'DEL', plugin, file, call, prevResult, { signal });
@@ -76,9 +80,26 @@ export async function delChain(
 
 /** CHECK: the plugins in order, each with the result of the ADD. */
 export async function checkChain(plugins: Plugins, call: ChainCall, result: JsonObject, signal?: AbortSignal): Promise<void> {
-  for (const plugin of call.network.plugins) {
+  for (const plugin of pluginsOf(call, true)) {
     await runPlugin(plugins, 'CHECK', plugin, await plugins.find(plugin.type), call, result, { signal });
   }
+}
+
+/**
+ * Whether a plugin certainly has nothing to do for an attachment: `portmap` without a port to map. It then hands its
+ * input on and, at DEL, looks through the firewall's rules for what it never made. Nearly no Pod has host ports, and
+ * leaving it out saves each two processes and most of its DEL (20 of 45 ms, 2026-11). Of other plugins that only
+ * serve a capability this cannot be known: bandwidth also takes limits from its own configuration.
+ */
+function isIdle(plugin: PluginConf, capabilityArgs: JsonObject): boolean {
+  const mappings = capabilityArgs['portMappings'];
+  const hasMappings = Array.isArray(mappings) && mappings.length > 0;
+  return plugin.type === 'portmap' && plugin.capabilities.includes('portMappings') && !hasMappings;
+}
+
+/** The plugins that an ADD runs or ran; all of them where its arguments are not known. */
+function pluginsOf(call: ChainCall, addIsKnown: boolean): PluginConf[] {
+  return call.network.plugins.filter((plugin, index) => index === 0 || !addIsKnown || !isIdle(plugin, call.capabilityArgs));
 }
 
 /** The path if a network namespace is (still) there, empty if not: after a reboot its pin is gone or an empty file. */

@@ -135,7 +135,10 @@ export class CniNetwork {
   }
 
   async #delCached(attachment: CachedAttachment, signal: AbortSignal | undefined): Promise<void> {
-    await delChain(this.#plugins, attachment, attachment.result ?? attachment.partial, this.#log, signal);
+    await delChain(this.#plugins, attachment, attachment.result ?? attachment.partial, this.#log, {
+      addIsKnown: true,
+      signal,
+    });
     await this.#cache.remove(attachment);
   }
 
@@ -148,7 +151,7 @@ export class CniNetwork {
     }
     const call = { ...bareAttachment(request.id), network, netnsPath };
     await this.#leniently(request.id, request.wasAdded === true, signal, () =>
-      delChain(this.#plugins, call, undefined, this.#log, signal),
+      delChain(this.#plugins, call, undefined, this.#log, { addIsKnown: false, signal }),
     );
   }
 

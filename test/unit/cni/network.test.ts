@@ -81,6 +81,24 @@ describe('the CNI network', () => {
       assert.deepEqual(plugins.take(), ['ADD bridge', 'ADD portmap']);
     });
 
+    it('leaves out the plugin that maps ports where there is none to map, and at the end too', async () => {
+      await network.add(request('a', { portMappings: [] }));
+      await start().del({ id: 'a', netnsPath });
+      assert.deepEqual(plugins.take(), ['ADD bridge', 'DEL bridge']);
+    });
+
+    it('runs it all the same where it comes first, serves no capability, or it is not known what the ADD asked', async () => {
+      use('1.0.0', { plugins: [{ type: 'portmap', capabilities: { portMappings: true } }] });
+      plugins.scripts.set('portmap', giving('10.1.2.3/24'));
+      await network.add(request('a', { portMappings: [] }));
+      use('1.0.0', { plugins: [{ type: 'bridge' }, { type: 'portmap' }] });
+      plugins.scripts.set('portmap', passing);
+      await network.add(request('b', { portMappings: [] }));
+      use('1.0.0');
+      await network.del({ id: 'c', netnsPath });
+      assert.deepEqual(plugins.take(), ['ADD portmap', 'ADD bridge', 'ADD portmap', 'DEL portmap', 'DEL bridge']);
+    });
+
     it('fails with the reason when there is no network', async () => {
       source.current = undefined;
       await assert.rejects(network.add(request('a')), (error) => isKind(error, 'failedPrecondition') && /no network configuration/.test(String(error)));
