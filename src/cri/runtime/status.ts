@@ -37,7 +37,11 @@ export function status(parts: StatusParts): RpcHandlers['Status'] {
         name,
         features: parts.runtimes.get(name).features,
       })),
-      features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: true },
+      features: {
+        supplementalGroupsPolicy: true,
+        userNamespacesHostNetwork: parts.runtimes.get('').features.userNamespaces,
+        mountOptions: true,
+      },
     };
   };
 }

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { chown, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Mount } from '../../../src/types/cri/runtime/v1/Mount.ts';
+import type { NamespaceOption } from '../../../src/types/cri/runtime/v1/NamespaceOption.ts';
+import { useCriNode } from '../../support/cri-node.ts';
+
+const hostId = 300_000;
+const ids = [{ hostId, containerId: 0, length: 65_536 }];
+const usernsOptions = { mode: 'POD' as const, uids: ids, gids: ids };
+const inUserns = (over: NamespaceOption = {}) => ({
+  linux: { securityContext: { namespaceOptions: { pid: 'CONTAINER' as const, usernsOptions, ...over } } },
+});
+const volume = (hostPath: string, over: Mount = {}): Mount => ({ hostPath, containerPath: '/vol', ...over });
+const mapped = { uidMappings: ids, gidMappings: ids };
+
+describe('a Pod in a user namespace', function () {
+  this.timeout(60_000);
+  const cri = useCriNode();
+
+  it("is root inside and nobody's outside", async () => {
+    const container = await (await cri().runPod(inUserns())).run();
+    assert.equal(await container.sh('id -u; cat /proc/self/uid_map | tr -s " "'), `0\n 0 ${hostId} 65536`);
+    const pid = await container.pid();
+    assert.match(await readFile(`/proc/${pid}/status`, 'utf8'), new RegExp(`^Uid:\t${hostId}\t`, 'm'));
+    assert.notEqual(await readlink(`/proc/${pid}/ns/user`), await readlink('/proc/self/ns/user'));
+  });
+
+  it('owns its root file system, and its log stays readable for the host', async () => {
+    const container = await (await cri().runPod(inUserns())).runScript('stat -c %u:%g /etc/passwd /bin; touch /made; chown 5:6 /made; stat -c %u:%g /made; echo ready; sleep 1000');
+    await container.says(/ready/);
+    assert.equal(await container.stdout(), '0:0\n0:0\n5:6\nready\n');
+    assert.equal((await stat((await container.status()).logPath)).uid, 0);
+  });
+
+  it('finds the owners of a mapped volume as the host has them, and leaves its own there', async () => {
+    const folder = await cri().folder('mapped');
+    await writeFile(path.join(folder, 'of-root'), '');
+    await writeFile(path.join(folder, 'of-1000'), '');
+    await chown(path.join(folder, 'of-1000'), 1000, 2000);
+    const container = await (await cri().runPod(inUserns())).run({ mounts: [volume(folder, mapped)] });
+    assert.equal(await container.sh('stat -c %u:%g /vol/of-root /vol/of-1000; touch /vol/new'), '0:0\n1000:2000');
+    const { uid, gid } = await stat(path.join(folder, 'new'));
+    assert.deepEqual({ uid, gid }, { uid: 0, gid: 0 });
+  });
+
+  it('finds nobody in a volume that is not mapped, and cannot write there', async () => {
+    const folder = await cri().folder('plain');
+    await writeFile(path.join(folder, 'of-root'), '');
+    const container = await (await cri().runPod(inUserns())).run({ mounts: [volume(folder)] });
+    assert.equal(await container.sh('stat -c %u:%g /vol/of-root'), '65534:65534');
+    assert.notEqual((await container.try('touch /vol/new')).exitCode, 0);
+  });
+
+  it('rules over its own network, and over no other', async () => {
+    const netAdmin = { linux: { securityContext: { capabilities: { addCapabilities: ['NET_ADMIN'] } } } };
+    const pod = await cri().runPod({ ...inUserns(), linux: { ...inUserns().linux, sysctls: { 'net.core.somaxconn': '99' } } });
+    const container = await pod.run(netAdmin);
+    assert.equal(await container.sh('ip link set dev lo mtu 9000 && cat /sys/class/net/lo/mtu'), '9000');
+    assert.equal(await container.sh('cat /proc/sys/net/core/somaxconn'), '99');
+    assert.match(await pod.ip(), /^10\./);
+  });
+
+  it('shares memory, its PID namespace and the files of the Pod among its containers', async () => {
+    const pod = await cri().runPod(inUserns({ pid: 'POD' }));
+    const [one, other] = await Promise.all([pod.run(), pod.run({ command: ['sleep', '4321'] })]);
+    await one.sh('echo note > /dev/shm/note');
+    assert.equal(await other.sh('cat /dev/shm/note'), 'note');
+    assert.match(await one.sh('ps'), /sleep 4321/);
+    assert.equal(await one.sh('stat -c %u /etc/hosts /etc/resolv.conf /etc/hostname'), '0\n0\n0');
+  });
+
+  it('lets a debugging container look at another one', async () => {
+    const pod = await cri().runPod(inUserns());
+    const target = await pod.run({ command: ['sleep', '4321'] });
+    const namespaceOptions: NamespaceOption = { pid: 'TARGET', targetId: target.id, usernsOptions };
+    const debug = await pod.run({ linux: { securityContext: { namespaceOptions } } });
+    assert.match(await debug.sh('ps'), /1 .*sleep 4321/);
+  });
+
+  it("can be on the host's network, which Status says", async () => {
+    const { features, runtimeHandlers } = await cri().call('Status', {});
+    assert.equal(runtimeHandlers.every((handler) => handler.features?.userNamespaces), true);
+    assert.equal(features?.userNamespacesHostNetwork, true);
+    const pod = await cri().runPod(inUserns({ network: 'NODE' }));
+    const container = await pod.run();
+    const pid = await container.pid();
+    assert.equal(await readlink(`/proc/${pid}/ns/net`), await readlink('/proc/self/ns/net'));
+    assert.notEqual(await readlink(`/proc/${pid}/ns/user`), await readlink('/proc/self/ns/user'));
+    // Of the host's network it is no master.
+    const netAdmin = { linux: { securityContext: { namespaceOptions: inUserns({ network: 'NODE' }).linux.securityContext.namespaceOptions, capabilities: { addCapabilities: ['NET_ADMIN'] } } } };
+    assert.notEqual((await (await pod.run(netAdmin)).try('ip link set dev lo mtu 65536')).exitCode, 0);
+    assert.equal(await pod.ip(), '');
+  });
+
+  it('goes on when podwright is started again', async () => {
+    const pod = await cri().runPod(inUserns());
+    const before = await pod.run();
+    await cri().restartPodwright();
+    assert.equal((await pod.status()).state, 'SANDBOX_READY');
+    assert.deepEqual((await pod.status()).linux?.namespaces?.options?.usernsOptions?.uids.map(({ hostId: id }) => id), [hostId]);
+    const after = await pod.run();
+    assert.equal(await readlink(`/proc/${await after.pid()}/ns/user`), await readlink(`/proc/${await before.pid()}/ns/user`));
+  });
+});
