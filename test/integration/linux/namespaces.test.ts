@@ -67,7 +67,7 @@ describe('pinned namespaces', () => {
 
   for (const [what, sysctls, named] of [
     ['does not exist', { 'net.ipv4.nonsense': '1' }, /net\.ipv4\.nonsense/],
-    ['does not take its value', { 'net.ipv4.ip_forward': 'soon' }, /net\.ipv4\.ip_forward="soon"/],
+    ['does not take its value', { 'net.ipv4.ip_forward': 'soon' }, /net\.ipv4\.ip_forward"\] is "soon"/],
     ["is the node's", { 'vm.swappiness': '1' }, /vm\.swappiness/],
   ] as const) {
     it(`leave nothing when a sysctl ${what}, and name it`, () => {
