@@ -8,6 +8,7 @@ import { buildNetwork } from './app/network.ts';
 import { buildRuntimes } from './app/runtimes.ts';
 import { buildHandlers } from './app/handlers.ts';
 import type { Config } from './config/config.ts';
+import { endOrphanedPlugins } from './cni/orphans.ts';
 import { Containerd } from './containerd/client.ts';
 import { CriServer } from './cri/server.ts';
 import { loadCriServices } from './cri/service.ts';
@@ -104,6 +105,8 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
     });
   };
   const parts: Parts = { ...base, pauses: new PauseKeeper(base, onPauseLost), exits: new ExitWatcher(base) };
+  const orphans = await endOrphanedPlugins(path.join(folders.state, 'sandboxes'));
+  if (orphans > 0) log.warn({ orphans }, 'killed CNI plugins that an earlier podwright had left running');
   await recover(parts);
   const tookOver = holder.takeOver();
   network.cleanUp(() => [...sandboxes.values()].map(({ id }) => id));
