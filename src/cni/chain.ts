@@ -37,18 +37,14 @@ export async function addChain(
   const found = await Promise.all(pluginsOf(call, true).map(async (plugin) => ({ plugin, file: await plugins.find(plugin.type) })));
   let result: CniResult | undefined;
   for (const { plugin, file } of found) {
+    // On its way no longer than a file takes to be renamed, and there before the next plugin does anything: one that
+    // outlives a killed podwright could not be taken back without.
+    if (result !== undefined) await onProgress(result.raw);
     undo.push(`take back what cni plugin "${plugin.type}" did for "${call.containerId}"`, async () => {
       await runPlugin(plugins, 'DEL', plugin, file, call, prevResultOnDel(network, result?.raw), { timeoutMs: undoTimeoutMs });
     });
-    // Written beside the next plugin's start, which takes longer; waited for also when that fails, since what is
-    // taken back then is forgotten, and a late note of it would stay.
-    const [ran, told] = await Promise.allSettled([
-      runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, { signal }),
-      result && onProgress(result.raw),
-    ]);
-    if (ran.status === 'rejected') throw ran.reason;
-    if (told.status === 'rejected') throw told.reason;
-    result = readResult(ran.value, plugin, call);
+    const printed = await runPlugin(plugins, 'ADD', plugin, file, call, result?.raw, { signal });
+    result = readResult(printed, plugin, call);
   }
   if (result === undefined) throw new CodedError('failedPrecondition', `network "${network.name}" has no plugins`);
   return result;

@@ -41,6 +41,9 @@ describe('a failure', function () {
     };
   });
 
+  // portmap is run for a Pod that maps a port only.
+  const withPort = { portMappings: [{ protocol: 'TCP' as const, containerPort: 80, hostPort: 28_000 + (process.pid % 1_000) }] };
+
   /** Fails to run a Pod, with nothing left of it. Returns the words. */
   async function failToRun(words: readonly (string | RegExp)[], given = {}): Promise<string> {
     const { code, details } = await cri().try('RunPodSandbox', { config: cri().podConfig(given) });
@@ -59,12 +62,12 @@ describe('a failure', function () {
 
     it('when a later one fails, and the address of the first is free again', async () => {
       await wrappers.instead('portmap', `[ "$CNI_COMMAND" = ADD ] && { ${cniError('no ports today')}; }`);
-      await failToRun(['portmap', 'ADD', 'no ports today']);
+      await failToRun(['portmap', 'ADD', 'no ports today'], withPort);
     });
 
     it('when one prints garbage', async () => {
       await wrappers.instead('portmap', '[ "$CNI_COMMAND" = ADD ] && { cat > /dev/null; echo "this is { no JSON"; exit 0; }');
-      await failToRun(['portmap', 'ADD', 'this is']);
+      await failToRun(['portmap', 'ADD', 'this is'], withPort);
     });
 
     it('when one dies', async () => {
@@ -112,7 +115,7 @@ describe('a failure', function () {
 
     it('when the address cannot be given back: the Pod stays NOTREADY until that works', async () => {
       await wrappers.instead('portmap', cniError('neither in nor out'));
-      const { code } = await cri().try('RunPodSandbox', { config: cri().podConfig() });
+      const { code } = await cri().try('RunPodSandbox', { config: cri().podConfig(withPort) });
       assert.notEqual(code, 0);
       for (const podSandboxId of await cri().podIds()) {
         const { status } = await cri().call('PodSandboxStatus', { podSandboxId });
