@@ -13,7 +13,7 @@ import { kernelRootAccess } from '../image/root-access.ts';
 import { Unpacker } from '../image/unpack.ts';
 import { UserFiles } from '../image/user-files.ts';
 import type { Clock } from '../lib/clock.ts';
-import { messageOf } from '../lib/errors.ts';
+import { isKind, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Folders } from '../pod/folders.ts';
 import { snapshotterOf } from './runtimes.ts';
@@ -61,7 +61,7 @@ export async function buildImages(options: {
   const fileSystems = await buildFileSystems(options);
   const folder = path.join(options.folders.state, 'images');
   const userFiles = new UserFiles({ snapshots, leases, access: kernelRootAccess, folder, log });
-  await Promise.all([puller.sweep(), userFiles.sweep()]);
+  await Promise.all([puller.sweep(), userFiles.sweep(), sweepLeases(containerd)]);
   await store.resync();
   await Promise.all([puller.reconcilePins(store.list()), fileSystems.count()]);
   store.onChange(() => fileSystems.refresh());
@@ -97,6 +97,21 @@ async function buildFileSystems(options: {
     images: config.images.snapshotter,
     containers: snapshotterOf(config, ''),
   });
+}
+
+/**
+ * Ends the leases of what an earlier podwright was doing with images when it was killed: they would hold on to half a
+ * pull for a day.
+ */
+async function sweepLeases({ leases }: Containerd): Promise<void> {
+  const left = await leases.list(['pull', 'unpack', 'user-files'].map((act) => `labels."podwright.io/${act}"==true`));
+  await Promise.all(
+    left.map(({ id }) =>
+      leases.delete(id).catch((error: unknown) => {
+        if (!isKind(error, 'notFound')) throw error;
+      }),
+    ),
+  );
 }
 
 /** Keeps the store in step with what others do to containerd's images (ctr, nerdctl, a second client). */
