@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
-import { CodedError, wrapError } from '../lib/errors.ts';
+import { CodedError, errnoOf, wrapError } from '../lib/errors.ts';
 import { Undo } from '../lib/undo.ts';
 import { validateContainerConfig } from '../spec/validate.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
@@ -78,6 +78,7 @@ async function create(
   const image = findImage(parts, config);
   const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
   const { snapshotter } = runtime;
+  undo.push("remove the container's folder", () => removeEmptyFolders(parts, id));
   const volumes = {
     images: await mountImageVolumes(parts, { id, sandbox, config, snapshotter }, undo),
     declared: await makeDeclaredVolumes(parts, { id, sandbox, config, image, snapshotter }, undo),
@@ -128,6 +129,20 @@ async function create(
   const atNs = BigInt(record.createdAtNs);
   parts.events.emit({ type: 'CONTAINER_CREATED_EVENT', id, sandboxId: sandbox.id, atNs });
   parts.log.info({ containerId: id, podSandboxId: sandbox.id, name: config.metadata?.name }, 'container is created');
+}
+
+/**
+ * Removes the state folder of a container that did not come to be, after the views below it are released. One that
+ * could not be unmounted stays, and the folder with it: whoever deletes into it deletes from what is mounted.
+ */
+async function removeEmptyFolders({ folders }: CreateParts, id: string): Promise<void> {
+  for (const folder of [folders.imageViews(id), folders.containerState(id)]) {
+    try {
+      await rmdir(folder);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+  }
 }
 
 /** The image the container is made from: the kubelet names it by id, others by any reference. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { KeyedLock } from '../../src/lib/keyed-lock.ts';
@@ -73,7 +73,10 @@ export class FakeSurroundings {
       this.pinned.delete(dir);
       for (const file of this.mounted) if (file.startsWith(`${dir}/`)) this.mounted.delete(file);
     },
-    isMounted: async (file) => this.mounted.has(file),
+    isMounted: async (file) => {
+      await this.faults.enter('kernel.isMounted', [file], undefined);
+      return this.mounted.has(file);
+    },
     mountShm: async (file) => {
       await this.faults.enter('kernel.mountShm', [file], undefined);
       this.mounted.add(file);
@@ -86,14 +89,26 @@ export class FakeSurroundings {
       await this.faults.enter('kernel.mountLayers', [mounts, folder], undefined);
       this.mounted.add(folder);
     },
-    pathInRoot: async (root, inside) => (inside.includes('missing') ? undefined : path.join(root, inside)),
+    pathInRoot: async (root, inside) => {
+      await this.faults.enter('kernel.pathInRoot', [root, inside], undefined);
+      return inside.includes('missing') ? undefined : path.join(root, inside);
+    },
     copyTree: async (from, to) => {
       await this.faults.enter('kernel.copyTree', [from, to], undefined);
     },
     removeCgroup: async () => {},
-    mountTable: async () => [],
-    devicesAt: async () => [],
-    hostDevices: async () => [],
+    mountTable: async () => {
+      await this.faults.enter('kernel.mountTable', [], undefined);
+      return [{ mountPoint: '/', tags: ['shared:1'] }];
+    },
+    devicesAt: async (file) => {
+      await this.faults.enter('kernel.devicesAt', [file], undefined);
+      return file.startsWith('/dev/') ? [{ path: file, type: 'c', major: 1, minor: 3, fileMode: 0o666, uid: 0, gid: 0 }] : [];
+    },
+    hostDevices: async () => {
+      await this.faults.enter('kernel.hostDevices', [], undefined);
+      return [];
+    },
     apparmorProfiles: async () => [],
     rdtClasses: async () => undefined,
     hostname: () => 'node',
@@ -123,7 +138,10 @@ export class FakeSurroundings {
     unpack: async ({ id }, snapshotter) => {
       await this.faults.enter('images.unpack', [id, snapshotter], undefined);
     },
-    userFiles: async () => ({ passwd: 'root:x:0:0::/:/bin/sh\n', group: 'root:x:0:\n' }),
+    userFiles: async ({ id }) => {
+      await this.faults.enter('images.userFiles', [id], undefined);
+      return { passwd: 'root:x:0:0::/:/bin/sh\n', group: 'root:x:0:\n' };
+    },
   };
 
   readonly logs: LogPumpPort = {
@@ -143,6 +161,8 @@ export interface PodWorld {
   readonly containerd: FakeContainerd;
   readonly around: FakeSurroundings;
   readonly folder: string;
+  /** All there is beside memory: records, tasks, snapshots, leases, mounts, attachments, open logs, folders and files. */
+  inventory(): Promise<string[]>;
   /** The same world as a podwright started anew finds it. */
   restart(): PodWorld;
   end(): Promise<void>;
@@ -210,6 +230,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
     containerd,
     around,
     folder,
+    inventory: () => inventory(containerd, around, folder),
     restart() {
       void letGo();
       return build(clock, folder, containerd, around);
@@ -219,4 +240,27 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function inventory(containerd: FakeContainerd, around: FakeSurroundings, folder: string): Promise<string[]> {
+  const [containers, tasks, snapshots, leases, files] = await Promise.all([
+    containerd.containers.list([]),
+    containerd.tasks.list(),
+    containerd.snapshots('overlayfs').list(),
+    containerd.leases.list([]),
+    readdir(folder, { recursive: true }),
+  ]);
+  // These folders stay once they were made; what counts is what lies in them.
+  const lasting = new Set(['root', 'state'].flatMap((top) => [top, `${top}/sandboxes`, `${top}/containers`]));
+  return [
+    ...containers.map(({ id }) => `container ${id}`),
+    ...tasks.map(({ containerId }) => `task ${containerId}`),
+    ...snapshots.filter(({ kind }) => kind !== 'committed').map(({ name }) => `snapshot ${name}`),
+    ...leases.map(({ id }) => `lease ${id}`),
+    ...files.filter((file) => !lasting.has(file)).map((file) => `file ${file}`),
+    ...[...around.pinned].map((dir) => `namespaces ${dir}`),
+    ...[...around.mounted].map((file) => `mount ${file}`),
+    ...[...around.attached].map((id) => `attachment ${id}`),
+    ...[...around.openLogs].map((id) => `log ${id}`),
+  ].toSorted();
 }

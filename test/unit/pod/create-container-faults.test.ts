@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { rename, writeFile } from 'node:fs/promises';
+import { CodedError, kindOf } from '../../../src/lib/errors.ts';
+import { createContainer } from '../../../src/pod/create-container.ts';
+import type { Parts } from '../../../src/pod/parts.ts';
+import { runSandbox } from '../../../src/pod/run-sandbox.ts';
+import type { Sandbox } from '../../../src/pod/sandbox.ts';
+import type { ContainerConfig__Output } from '../../../src/types/cri/runtime/v1/ContainerConfig.ts';
+import { containerConfig, sandboxConfig } from '../../support/pod-requests.ts';
+import { makePodWorld, type PodWorld } from '../../support/pod-world.ts';
+import { until } from '../../support/until.ts';
+import { criMount } from '../spec/fixtures.ts';
+
+/** The calls that CreateContainer makes to its surroundings for the config below, in no certain order. */
+const calls = [
+  ['kernel.mountLayers', 1],
+  ['kernel.mountLayers', 2],
+  ['kernel.pathInRoot', 1],
+  ['kernel.mountTable', 1],
+  ['kernel.devicesAt', 1],
+  ['images.userFiles', 1],
+  ['snapshots.view', 1],
+  ['snapshots.view', 2],
+  ['snapshots.prepare', 1],
+  ['containers.create', 1],
+] as const;
+
+describe('a container that cannot be created', () => {
+  let world: PodWorld;
+  let sandbox: Sandbox;
+  let before: string[];
+  let config: ContainerConfig__Output;
+
+  beforeEach(async () => {
+    world = await makePodWorld();
+    const id = await runSandbox(world.parts, { config: sandboxConfig(), runtimeHandler: '' });
+    sandbox = world.parts.sandboxes.get(id);
+    await until('its sandbox is complete', () => world.parts.pauses.pid(id) > 0);
+    before = await world.inventory();
+    const image = { image: 'registry.test/volume:1', annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' };
+    config = containerConfig({
+      mounts: [
+        criMount('/shared', { hostPath: '/', propagation: 'PROPAGATION_HOST_TO_CONTAINER' }),
+        criMount('/a', { hostPath: '', image, imageSubPath: 'inside' }),
+        criMount('/b', { hostPath: '', image }),
+      ],
+      devices: [{ hostPath: '/dev/null', containerPath: '', permissions: '' }],
+    });
+  });
+  afterEach(() => world.end());
+
+  const faultsOf = (call: string) =>
+    /^(?:kernel|images)\./.test(call) ? world.around.faults : world.containerd.faults;
+  /** Lets the `nth` call of its kind fail, of all those to come. */
+  const failAt = (call: string, nth: number): void => {
+    for (let passing = 1; passing < nth; passing++) faultsOf(call).failNext(call, undefined);
+    faultsOf(call).failNext(call, new CodedError('unavailable', 'broken for the test'));
+  };
+  /** The parts with an image that declares a volume, so that what makes one has to be taken back as well. */
+  const declaring = (): Parts => {
+    const known = world.parts.images.find('registry.test/app:1');
+    assert.ok(known);
+    const image = { ...known, config: { ...known.config, volumes: ['/own'] } };
+    return { ...world.parts, images: { ...world.parts.images, find: () => image } };
+  };
+
+  for (const [call, nth] of calls) {
+    it(`leaves nothing when ${call} fails, the ${nth === 1 ? 'first' : 'second'} time it is called`, async () => {
+      failAt(call, nth);
+      await assert.rejects(createContainer(declaring(), sandbox, { config }), /broken for the test/);
+      assert.deepEqual(await world.inventory(), before);
+      assert.deepEqual([...world.parts.containers.values()], []);
+      // The name is free again.
+      await createContainer(declaring(), sandbox, { config });
+    });
+  }
+
+  it('leaves nothing when its folder cannot be made', async () => {
+    const states = world.parts.folders.containerStates;
+    await writeFile(states, '');
+    await assert.rejects(createContainer(declaring(), sandbox, { config: containerConfig() }), (error) => kindOf(error) === 'internal');
+    await rename(states, `${states}-away`);
+    assert.deepEqual((await world.inventory()).filter((item) => !item.endsWith('-away')), before);
+    await createContainer(declaring(), sandbox, { config: containerConfig() });
+  });
+
+  it('has had every call that can fail', async () => {
+    const seen = new Map<string, number>();
+    const count = async (act: () => Promise<unknown>): Promise<void> => {
+      const lists = [world.containerd.faults.calls, world.around.faults.calls];
+      const from = lists.map((list) => list.length);
+      await act();
+      for (const [n, list] of lists.entries()) {
+        for (const { method } of list.slice(from[n])) seen.set(method, (seen.get(method) ?? 0) + 1);
+      }
+    };
+    await count(() => createContainer(declaring(), sandbox, { config }));
+    const known = new Set<string>(calls.map(([call]) => call));
+    assert.deepEqual([...seen.keys()].filter((call) => !known.has(call)), []);
+    assert.deepEqual([...known].filter((call) => !seen.has(call)), []);
+  });
+});
