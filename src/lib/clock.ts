@@ -6,6 +6,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** The longest that one of Node's timers waits, ms, some 24 days; a longer one would end at once. */
+export const maxTimerMs = 2 ** 31 - 1;
+
 /**
  * The real clock. Date has milliseconds only, and the kubelet sorts containers by created_at, so two made
  * in one millisecond need more digits: the monotonic clock supplies them, and re-anchors to the wall clock
@@ -37,10 +40,20 @@ export function systemClock(): Clock {
           clearTimeout(timer);
           reject(toError(signal?.reason));
         };
-        const timer = setTimeout(() => {
-          signal?.removeEventListener('abort', onAbort);
-          resolve();
-        }, ms);
+        let leftMs = ms;
+        let timer: NodeJS.Timeout;
+        const wait = (): void => {
+          if (leftMs > maxTimerMs) {
+            leftMs -= maxTimerMs;
+            timer = setTimeout(wait, maxTimerMs);
+            return;
+          }
+          timer = setTimeout(() => {
+            signal?.removeEventListener('abort', onAbort);
+            resolve();
+          }, leftMs);
+        };
+        wait();
         signal?.addEventListener('abort', onAbort, { once: true });
       });
     },

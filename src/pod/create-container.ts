@@ -51,9 +51,7 @@ export async function createContainer(
   request: { readonly config: ContainerConfig__Output | null },
   signal?: AbortSignal,
 ): Promise<string> {
-  if (!sandbox.isReady) {
-    throw new CodedError('failedPrecondition', `pod sandbox "${sandbox.id}" is not ready: a container cannot be created in it`);
-  }
+  if (!sandbox.isReady) throw notReady(sandbox);
   const config = validateContainerConfig(request.config, sandbox.config);
   const name = containerName(config, sandbox.name);
   return await parts.containerNames.run(name, toJson(config), newId(), signal, async (id) => {
@@ -125,10 +123,16 @@ async function create(
   ]);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   if (outcomes[0].status === 'fulfilled') container.rootfs = outcomes[0].value;
+  // A removal of the sandbox that began meanwhile did not see this container, and nobody would remove it.
+  if (!sandbox.isReady) throw notReady(sandbox);
   parts.containers.add(container);
   const atNs = BigInt(record.createdAtNs);
   parts.events.emit({ type: 'CONTAINER_CREATED_EVENT', id, sandboxId: sandbox.id, atNs });
   parts.log.info({ containerId: id, podSandboxId: sandbox.id, name: config.metadata?.name }, 'container is created');
+}
+
+function notReady(sandbox: Sandbox): CodedError {
+  return new CodedError('failedPrecondition', `pod sandbox "${sandbox.id}" is not ready: a container cannot be created in it`);
 }
 
 /**

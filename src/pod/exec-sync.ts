@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { CodedError, isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { throwIfAborted } from '../lib/abort.ts';
+import { maxTimerMs } from '../lib/clock.ts';
 import { makeFifos, readCapped, type CappedOutput } from '../io/fifo.ts';
 import { killTree } from '../linux/process-tree.ts';
 import { buildExecProcess } from '../spec/exec-process.ts';
@@ -103,7 +104,8 @@ class TimeLimit {
     this.#onAbort = () => this.#stop.abort(caller?.reason);
     caller?.addEventListener('abort', this.#onAbort, { once: true });
     if (caller?.aborted) this.#onAbort();
-    if (timeoutMs <= 0) return;
+    // What a timer cannot wait for is no limit either.
+    if (timeoutMs <= 0 || timeoutMs > maxTimerMs) return;
     const late = new CodedError('deadlineExceeded', `the command is not done after ${timeoutMs / 1000} s and was killed`);
     this.#timer = setTimeout(() => this.#stop.abort(late), timeoutMs);
   }

@@ -15,9 +15,18 @@ export type RemoveParts = StopParts & Pick<Parts, 'folders' | 'kernel' | 'contai
  * kubelet's to delete. A second call beside or after succeeds.
  */
 export async function removeContainer(parts: RemoveParts, container: Container): Promise<void> {
-  await stopContainer(parts, container, 0);
-  await parts.containerLocks.run(container.id, async () => {
-    if (!parts.containers.has(container.id)) return;
+  let isGone = false;
+  while (!isGone) {
+    await stopContainer(parts, container, 0);
+    isGone = await removeStopped(parts, container);
+  }
+}
+
+/** False where a start came in between, so that it runs again. */
+async function removeStopped(parts: RemoveParts, container: Container): Promise<boolean> {
+  return await parts.containerLocks.run(container.id, async () => {
+    if (!parts.containers.has(container.id)) return true;
+    if (container.state === 'CONTAINER_RUNNING') return false;
     const { id, sandboxId } = container;
     try {
       await deleteEverything(parts, container, await container.cleanup);
@@ -28,6 +37,7 @@ export async function removeContainer(parts: RemoveParts, container: Container):
     parts.containerNames.release(container.name, id);
     parts.events.emit({ type: 'CONTAINER_DELETED_EVENT', id, sandboxId, atNs: parts.clock.nowNs() });
     parts.log.info({ containerId: id }, 'container is removed');
+    return true;
   });
 }
 

@@ -16,6 +16,7 @@ export type StartParts = Pick<
   | 'runtimes'
   | 'logs'
   | 'sandboxes'
+  | 'containers'
   | 'containerRecords'
   | 'containerLocks'
   | 'events'
@@ -28,6 +29,8 @@ export type StartParts = Pick<
  */
 export async function startContainer(parts: StartParts, container: Container): Promise<void> {
   await parts.containerLocks.run(container.id, async () => {
+    // It may have been removed while this waited, and a start would make its folders anew.
+    if (!parts.containers.has(container.id)) throw new CodedError('notFound', `container "${container.id}" is removed`);
     const sandbox = parts.sandboxes.find(container.sandboxId);
     if (container.state !== 'CONTAINER_CREATED') {
       throw new CodedError('failedPrecondition', `container "${container.id}" is ${container.state}: only a created one can be started`);

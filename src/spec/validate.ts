@@ -15,6 +15,7 @@ import { checkSysctls } from './sysctls.ts';
 import { resolveUser } from './user.ts';
 import { checkContainerNamespaces, checkSandboxNamespaces } from './validate-namespaces.ts';
 
+const protocols: readonly string[] = ['TCP', 'UDP', 'SCTP'];
 // The kernel's limit on a host name (__NEW_UTS_LEN).
 const maxHostname = 64;
 
@@ -33,7 +34,10 @@ export function validateSandboxConfig(config: PodSandboxConfig__Output | null): 
   }
   if (/[\0\s/]/u.test(config.hostname)) throw invalidField('config.hostname', config.hostname, 'not a host name');
   if (config.logDirectory !== '') requireAbsolute('config.log_directory', config.logDirectory);
-  for (const [at, { containerPort, hostPort }] of config.portMappings.entries()) {
+  for (const [at, { protocol, containerPort, hostPort }] of config.portMappings.entries()) {
+    if (!protocols.includes(protocol)) {
+      throw invalidField(`config.port_mappings[${at}].protocol`, protocol, `known are ${protocols.join(', ')}`);
+    }
     requirePort(`config.port_mappings[${at}].container_port`, containerPort);
     requirePort(`config.port_mappings[${at}].host_port`, hostPort);
   }
@@ -63,6 +67,9 @@ export function validateContainerConfig(
     requireAbsolute(`config.devices[${at}].host_path`, device.hostPath);
     if (device.containerPath !== '') requireAbsolute(`config.devices[${at}].container_path`, device.containerPath);
     deviceAccess(device, at);
+  }
+  if (config.logPath.includes('\0') || config.logPath.split('/').includes('..')) {
+    throw invalidField('config.log_path', config.logPath, "it is a path below the Pod's log_directory, without \"..\"");
   }
   stopSignalNumber(config.stopSignal, '');
   checkContainerSecurity(config, sandboxConfig);

@@ -56,13 +56,14 @@ export class CriClient {
   }
 
   /** Opens a stream of answers. */
-  stream(rpc: string, request: object): grpc.ClientReadableStream<object> {
+  stream(rpc: string, request: object, options: grpc.CallOptions = {}): grpc.ClientReadableStream<object> {
     const method = this.#method(rpc);
     return this.#client.makeServerStreamRequest<object, object>(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
       request,
+      options,
     );
   }
 

@@ -3,6 +3,7 @@ import { CodedError } from '../../../src/lib/errors.ts';
 import { createContainer } from '../../../src/pod/create-container.ts';
 import type { Container } from '../../../src/pod/container.ts';
 import { removeContainer } from '../../../src/pod/remove-container.ts';
+import { removeSandbox } from '../../../src/pod/remove-sandbox.ts';
 import { runSandbox } from '../../../src/pod/run-sandbox.ts';
 import type { Sandbox } from '../../../src/pod/sandbox.ts';
 import { startContainer } from '../../../src/pod/start-container.ts';
@@ -142,11 +143,40 @@ describe('a container', () => {
     assert.equal(container.state, 'CONTAINER_CREATED');
   });
 
-
   it('is removed while it runs, by two at once', async () => {
     const container = await started();
     await Promise.all([removeContainer(world.parts, container), removeContainer(world.parts, container)]);
     assert.equal(world.parts.containers.size, 0);
     assert.equal((await world.containerd.containers.list([`id==${container.id}`])).length, 0);
+  });
+
+  it('is not started any more by a call that waited while it was removed', async () => {
+    const before = await world.inventory();
+    const container = await create();
+    const removal = world.containerd.faults.hold('containers.delete');
+    const removed = removeContainer(world.parts, container);
+    await removal.arrived;
+    const late = assert.rejects(startContainer(world.parts, container), { kind: 'notFound' });
+    removal.release();
+    await Promise.all([removed, late]);
+    assert.deepEqual(await world.inventory(), before);
+  });
+
+  it('is removed although a start came in before', async () => {
+    const before = await world.inventory();
+    const container = await create();
+    await Promise.all([removeContainer(world.parts, container), startContainer(world.parts, container)]);
+    assert.deepEqual(await world.inventory(), before);
+  });
+
+  it('does not come to be in a sandbox that is removed meanwhile', async () => {
+    const creation = world.containerd.faults.hold('containers.create');
+    const late = assert.rejects(create(), { kind: 'failedPrecondition', message: /not ready/u });
+    await creation.arrived;
+    await removeSandbox(world.parts, sandbox);
+    creation.release();
+    await late;
+    assert.deepEqual(await world.inventory(), []);
+    assert.equal(world.parts.containers.size, 0);
   });
 });

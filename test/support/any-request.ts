@@ -1,0 +1,115 @@
+import path from 'node:path';
+import fc from 'fast-check';
+import protobuf from 'protobufjs';
+
+/** Requests that are well-formed on the wire and otherwise anything; as the client takes them. */
+export interface AnyRequests {
+  /** Every RPC of the contract. */
+  readonly rpcs: readonly string[];
+  /** Whether an RPC answers with a stream. */
+  streams(rpc: string): boolean;
+  /** A request of `rpc`, in which fields are given here and there. */
+  any(rpc: string): fc.Arbitrary<object>;
+}
+
+/** What strings may be, beside any text: by the field's name, as the proto writes it. */
+export type Vocabulary = Readonly<Record<string, readonly string[]>>;
+
+// A field is given one time in so many: with all of them there would always be one that is refused at once.
+const rarity = 5;
+
+/**
+ * Reads the contract and makes requests of it. Fields that are named in `only` are never any text, since the text
+ * is a path of the machine on which the tests run.
+ */
+export function anyRequests(vocabulary: Vocabulary, only: readonly string[]): AnyRequests {
+  const file = path.join(import.meta.dirname, '../../proto/cri/runtime/v1/api.proto');
+  const root = new protobuf.Root().loadSync(file, { keepCase: false });
+  root.resolveAll();
+  const methods = new Map(
+    ['runtime.v1.RuntimeService', 'runtime.v1.ImageService']
+      .flatMap((service) => root.lookupService(service).methodsArray)
+      .map((method) => [method.name, method]),
+  );
+  const made = new Map<protobuf.Type, fc.Arbitrary<object>>();
+
+  const text = (name: string): fc.Arbitrary<string> => {
+    const known = fc.constantFrom(...(vocabulary[name] ?? []), '');
+    if (only.includes(name)) return known;
+    const any = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ unit: 'binary', maxLength: 8 }));
+    return vocabulary[name] === undefined ? any : fc.oneof({ arbitrary: known, weight: 4 }, any);
+  };
+  const one = (field: protobuf.Field): fc.Arbitrary<unknown> => {
+    const type = field.resolvedType;
+    if (type instanceof protobuf.Type) return message(type);
+    // Also a number that no version of the contract has given a name yet.
+    if (type instanceof protobuf.Enum) return fc.constantFrom(...Object.keys(type.values), 77);
+    return field.type === 'string' ? text(wireName(field)) : scalars[field.type] ?? fc.constant(undefined);
+  };
+  const whole = (field: protobuf.Field): fc.Arbitrary<unknown> => {
+    if (field instanceof protobuf.MapField) return fc.dictionary(text(`${wireName(field)} key`), one(field) as fc.Arbitrary<unknown>, { maxKeys: 3 });
+    return field.repeated ? fc.array(one(field), { maxLength: 3 }) : one(field);
+  };
+  const message = (type: protobuf.Type): fc.Arbitrary<object> => {
+    const known = made.get(type);
+    if (known !== undefined) return known;
+    const fields = type.fieldsArray.map((field) => [
+      field.name,
+      fc.oneof({ arbitrary: fc.constant(undefined), weight: rarity - 1 }, { arbitrary: whole(field), weight: 1 }),
+    ]);
+    const arbitrary = fc.record(Object.fromEntries(fields) as Record<string, fc.Arbitrary<unknown>>).map(withoutMissing);
+    made.set(type, arbitrary);
+    return arbitrary;
+  };
+  return {
+    rpcs: [...methods.keys()],
+    streams: (rpc) => methods.get(rpc)?.responseStream === true,
+    any(rpc) {
+      const type = methods.get(rpc)?.resolvedRequestType;
+      if (!type) throw new Error(`the contract has no RPC ${rpc}`);
+      return message(type);
+    },
+  };
+}
+
+const int64 = fc.oneof(fc.bigInt({ min: -5n, max: 5n }), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })).map(String);
+const scalars: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
+  bool: fc.boolean(),
+  bytes: fc.uint8Array({ maxLength: 16 }).map((bytes) => Buffer.from(bytes)),
+  double: fc.double(),
+  int32: fc.oneof(fc.integer({ min: -5, max: 100 }), fc.integer()),
+  uint32: fc.oneof(fc.nat(100), fc.integer({ min: 0, max: 2 ** 32 - 1 })),
+  int64,
+  uint64: fc.oneof(fc.bigInt({ min: 0n, max: 5n }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })).map(String),
+};
+
+function withoutMissing(message: object): object {
+  return Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined));
+}
+
+/** The field's name in the proto; protobufjs has turned it into camel case. */
+function wireName(field: protobuf.Field): string {
+  return field.name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** `given` laid over `base`, message by message; what is a list or a map is the given one. */
+export function overlaid(base: object, given: object): object {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [name, value] of Object.entries(given)) {
+    const under = merged[name];
+    merged[name] = isMessage(under) && isMessage(value) ? overlaid(under, value) : value;
+  }
+  return merged;
+}
+
+function isMessage(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value);
+}
+
+/** `message` with every string that `names` knows replaced by what it stands for. */
+export function resolved<T>(message: T, names: (text: string) => string): T {
+  if (typeof message === 'string') return names(message) as T;
+  if (Array.isArray(message)) return message.map((item) => resolved(item as unknown, names)) as T;
+  if (!isMessage(message)) return message;
+  return Object.fromEntries(Object.entries(message).map(([key, value]) => [key, resolved(value as unknown, names)])) as T;
+}
