@@ -65,30 +65,36 @@ async function runExec(
   const { tasks } = parts.containerd;
   const stdout = path.join(folder, 'stdout');
   const stderr = path.join(folder, 'stderr');
-  const readers = [readCapped(stdout, capBytes), readCapped(stderr, capBytes)] as const;
-  throwIfAborted(signal, 'start');
-  await tasks.exec(container.id, {
-    execId,
-    terminal: false,
-    stdin: '',
-    stdout,
-    stderr,
-    spec: jsonAny(processTypeUrl, process),
-  });
+  const readers: CappedOutput[] = [];
   const limit = new TimeLimit(timeoutMs, signal);
+  let isMade = false;
   try {
+    const out = readCapped(stdout, capBytes);
+    readers.push(out);
+    const err = readCapped(stderr, capBytes);
+    readers.push(err);
+    throwIfAborted(signal, 'start');
+    await tasks.exec(container.id, {
+      execId,
+      terminal: false,
+      stdin: '',
+      stdout,
+      stderr,
+      spec: jsonAny(processTypeUrl, process),
+    });
+    isMade = true;
     // Asked before the start, so that the end of a quick command is known as soon as it has come.
     const exit = tasks.wait(container.id, execId, { signal: limit.signal, timeoutMs: 0 });
     exit.catch(() => {});
     const { pid } = await tasks.start(container.id, execId);
     const exitCode = await exitCodeOf(parts, container, execId, pid, exit, limit);
     await drained(parts, readers);
-    return { stdout: readers[0].bytes(), stderr: readers[1].bytes(), exitCode };
+    return { stdout: out.bytes(), stderr: err.bytes(), exitCode };
   } finally {
     limit.end();
     for (const reader of readers) reader.stop();
     // Not waited for: the shim waits up to ten seconds here for a pipe that a child may keep.
-    deleteExec(parts, container, execId).catch(() => {});
+    if (isMade) deleteExec(parts, container, execId).catch(() => {});
   }
 }
 

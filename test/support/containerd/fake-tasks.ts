@@ -41,7 +41,8 @@ export class FakeTasks implements Public<Tasks> {
   readonly #world: World;
   /** By container id and exec id. */
   readonly #processes = new Map<string, Map<string, Running>>();
-  #lastPid = 1000;
+  // Beyond what the kernel gives to any process: what is killed by its number must be nobody's.
+  #lastPid = 5_000_000;
 
   constructor(world: World) {
     this.#world = world;
