@@ -7,6 +7,7 @@ import { nodeFiles } from './app/node-files.ts';
 import { buildNetwork } from './app/network.ts';
 import { buildRuntimes } from './app/runtimes.ts';
 import { buildHandlers } from './app/handlers.ts';
+import { startStreaming } from './app/streaming.ts';
 import type { Config } from './config/config.ts';
 import { endOrphanedPlugins } from './cni/orphans.ts';
 import { Containerd } from './containerd/client.ts';
@@ -113,10 +114,11 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
 
   const stats = new StatsReader(parts);
   const services = loadCriServices();
+  const streaming = await startStreaming(config.streaming, parts, log);
   const server = new CriServer({
     socket: config.socket,
     services,
-    handlers: buildHandlers({ config, parts, services, images, network, containerd, stats }),
+    handlers: buildHandlers({ config, parts, services, images, network, containerd, stats, streams: streaming.streams }),
     log,
     clock,
   });
@@ -129,6 +131,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   return {
     async stop() {
       await server.stop(drainMs);
+      await Promise.race([streaming.stop(), clock.sleep(drainMs)]);
       // What is still being created then is taken back by the next start.
       const created = Promise.all([parts.sandboxNames.settle(), parts.containerNames.settle()]);
       await Promise.race([created, clock.sleep(drainMs)]);

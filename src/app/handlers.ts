@@ -10,6 +10,9 @@ import { streamImages } from '../cri/image/stream-images.ts';
 import { containerStats } from '../cri/runtime/container-stats.ts';
 import { containerStatus } from '../cri/runtime/container-status.ts';
 import { createContainer } from '../cri/runtime/create-container.ts';
+import { exec } from '../cri/runtime/exec.ts';
+import { portForward } from '../cri/runtime/port-forward.ts';
+import type { Streams } from '../cri/runtime/streams.ts';
 import { execSync } from '../cri/runtime/exec-sync.ts';
 import { getContainerEvents } from '../cri/runtime/get-container-events.ts';
 import { listContainerStats } from '../cri/runtime/list-container-stats.ts';
@@ -56,8 +59,9 @@ export function buildHandlers(of: {
   readonly network: NetworkParts;
   readonly containerd: Containerd;
   readonly stats: StatsReader;
+  readonly streams: Streams;
 }): Partial<RpcHandlers> {
-  const { parts, services, images, network, containerd, stats } = of;
+  const { parts, services, images, network, containerd, stats, streams } = of;
   const snapshotterOf = (handler: string): string => parts.runtimes.get(handler).snapshotter;
   const imageDeps = { images: images.store, puller: images.puller, fileSystems: images.fileSystems, snapshotterOf };
   const mountpoint = (): string => images.fileSystems.mountpoint(of.config.images.snapshotter);
@@ -94,6 +98,8 @@ export function buildHandlers(of: {
     UpdateContainerResources: updateContainerResources(parts),
     ReopenContainerLog: reopenContainerLog(parts),
     ExecSync: execSync(parts),
+    Exec: exec(parts, streams),
+    PortForward: portForward(parts, streams),
     ContainerStats: containerStats(statsDeps),
     ListContainerStats: listContainerStats(statsDeps),
     StreamContainerStats: streamContainerStats(statsDeps, services),

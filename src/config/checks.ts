@@ -89,6 +89,17 @@ export function optional(check: Check<string>): Check<string> {
   };
 }
 
+/** Whether nobody but the node itself reaches an address. */
+export function isLoopback(address: string): boolean {
+  return address === '::1' || (net.isIPv4(address) && address.startsWith('127.'));
+}
+
+// setTimeout takes 31 bits of milliseconds.
+const maxSeconds = 2_000_000;
+
+export const seconds: Check<number> = (value) =>
+  value >= 1 && value <= maxSeconds ? undefined : `must be a number of seconds, 1 to ${maxSeconds}`;
+
 /** One of a few words. */
 export function oneOf(...allowed: readonly (string | number)[]): Check<string | number> {
   return (value) => (allowed.includes(value) ? undefined : `must be ${allowed.map((one) => JSON.stringify(one)).join(', ')}`);

@@ -12,10 +12,12 @@ import {
   imagePatterns,
   imageReference,
   ipAddress,
+  isLoopback,
   oneOf,
   optional,
   port,
   runtimeType,
+  seconds,
   socketPath,
   timezone,
   ulimits,
@@ -124,6 +126,15 @@ export interface HandlerOptions {
 export interface StreamingConfig {
   readonly address: string;
   readonly port: number;
+  /** PEM; empty for no TLS. */
+  readonly tlsCert: string;
+  readonly tlsKey: string;
+  /** Whether an address that others can reach is meant without TLS. */
+  readonly allowPlaintext: boolean;
+  readonly idleTimeoutS: number;
+  readonly creationTimeoutS: number;
+  /** Whether an exec whose client has gone is killed. */
+  readonly killAbandoned: boolean;
 }
 
 export interface LogConfig {
@@ -201,13 +212,19 @@ export const schema: Nodes<Config> = {
   streaming: table('The server for exec, attach and port-forward.', {
     address: text('127.0.0.1', 'The address it listens on.', ipAddress),
     port: integer(0, 'Its port; 0 is any free one.', port),
+    tlsCert: text('', 'A PEM file with the certificate it shows; empty for no TLS. It is read anew when it changes.', optional(absolutePath)),
+    tlsKey: text('', 'A PEM file with the key to the certificate.', optional(absolutePath)),
+    allowPlaintext: flag(false, 'Whether an address that others can reach is meant without TLS: whoever hears a URL can use it.'),
+    idleTimeoutS: integer(14_400, 'Seconds after which a connection with nothing to say is ended.', seconds),
+    creationTimeoutS: integer(30, 'Seconds that a client may take to open its streams.', seconds),
+    killAbandoned: flag(true, 'Whether the command of an exec is killed when its client has gone.'),
   }),
   log: table('The log, JSON lines on stderr.', {
     level: text('info', 'The least level that is written: error, warn, info or debug.', oneOf('error', 'warn', 'info', 'debug')),
   }),
 };
 
-/** What is wrong with a configuration whose keys are all well by themselves, each with the key to blame. */
+/** What is wrong with a configuration whose keys are all well by themselves, each with the key to blame, named as here. */
 export function checkTogether(config: Config): { readonly path: readonly string[]; readonly why: string }[] {
   const problems: { readonly path: readonly string[]; readonly why: string }[] = [];
   const { runtimes, root, state, socket, containerd } = config;
@@ -217,10 +234,21 @@ export function checkTogether(config: Config): { readonly path: readonly string[
   }
   if (root === state) problems.push({ path: ['state'], why: 'must not be the root: one survives a reboot and the other does not' });
   if (socket === containerd.address) problems.push({ path: ['socket'], why: "must not be containerd's own socket" });
+  problems.push(...checkStreaming(config.streaming));
   const systemd = new Set(Object.values(runtimes.handlers).map(({ options }) => options.SystemdCgroup));
   if (systemd.size > 1) {
     // RuntimeConfig tells the kubelet one driver for the whole node.
     problems.push({ path: ['runtimes'], why: 'SystemdCgroup must be the same for every handler, as a node has one cgroup driver' });
   }
   return problems;
+}
+
+function checkStreaming({ address, tlsCert, tlsKey, allowPlaintext }: StreamingConfig): { path: readonly string[]; why: string }[] {
+  if ((tlsCert === '') !== (tlsKey === '')) {
+    const missing = tlsCert === '' ? 'tlsCert' : 'tlsKey';
+    return [{ path: ['streaming', missing], why: 'must be given too, as TLS takes both a certificate and its key' }];
+  }
+  if (tlsCert !== '' || allowPlaintext || isLoopback(address)) return [];
+  const why = 'can be reached by others: give tls_cert and tls_key, or say allow_plaintext = true, upon which whoever hears a URL can use it';
+  return [{ path: ['streaming', 'address'], why }];
 }

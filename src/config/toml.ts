@@ -5,6 +5,7 @@ import { parse, TomlError } from 'smol-toml';
 import { checkTogether, schema } from './config.ts';
 import { CodedError, messageOf } from '../lib/errors.ts';
 import { display, readTree } from './read.ts';
+import { tomlName } from './schema.ts';
 import { TomlLines } from './toml-lines.ts';
 
 /**
@@ -28,7 +29,8 @@ export function togetherProblems(config: Config): Problem[] {
   return checkTogether(config).map(({ path, why }) => {
     const value: unknown = path.reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], config);
     const shown = typeof value === 'object' ? '' : ` is ${JSON.stringify(value)}`;
-    return { path, message: `${display(path)}${shown}: ${why}` };
+    const own = path.map(tomlName);
+    return { path: own, message: `${display(own)}${shown}: ${why}` };
   });
 }
 

@@ -2,7 +2,9 @@ import { constants, openSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
-import { wrapError } from '../lib/errors.ts';
+import { finished } from 'node:stream/promises';
+import type { Clock } from '../lib/clock.ts';
+import { errnoOf, wrapError } from '../lib/errors.ts';
 import { mkfifo } from '../linux/libc.ts';
 
 /** Which streams of a process go through a FIFO. With a tty stdout carries both outputs. */
@@ -51,6 +53,35 @@ export function openFifoWriter(file: string): net.Socket {
   return new net.Socket({ fd, readable: false, writable: true });
 }
 
+/**
+ * Opens a FIFO to write to as soon as somebody reads it; undefined when the signal aborts first. What is written then
+ * has a reader, unlike with `openFifoWriter`, whose own end would keep and in the end drop it; and writing fails once
+ * the reader has gone.
+ */
+export async function connectFifoWriter(file: string, clock: Clock, signal: AbortSignal): Promise<net.Socket | undefined> {
+  for (let delayMs = 1; !signal.aborted; delayMs = Math.min(2 * delayMs, 100)) {
+    const writer = tryFifoWriter(file);
+    if (writer !== undefined) return writer;
+    await clock.sleep(delayMs, signal).catch(() => {});
+  }
+  return undefined;
+}
+
+/** Opens a FIFO to write to if somebody reads it now. */
+export function tryFifoWriter(file: string): net.Socket | undefined {
+  let fd: number;
+  try {
+    fd = openSync(file, constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errnoOf(error) === 'ENXIO') return undefined;
+    throw wrapError(`open fifo ${file} to write`, error);
+  }
+  const writer = new net.Socket({ fd, readable: false, writable: true });
+  // The reader may go at any time, and then nobody wants what is written.
+  writer.on('error', () => {});
+  return writer;
+}
+
 /** Output being collected up to a limit. */
 export interface CappedOutput {
   /** Resolves when the last writer has gone, or after `stop`; rejects when reading fails. */
@@ -63,29 +94,36 @@ export interface CappedOutput {
   stop(): void;
 }
 
-/** Reads a FIFO to its end, keeps the first `capBytes` and throws the rest away, so that the writer never blocks. */
-export function readCapped(file: string, capBytes: number): CappedOutput {
-  const socket = openFifoReader(file);
+/**
+ * Reads a FIFO to its end, keeps the first `capBytes` and throws the rest away, so that the writer never blocks. Where
+ * there is none, there is no output.
+ */
+export function readCapped(socket: net.Socket | undefined, capBytes: number): CappedOutput {
   const chunks: Buffer[] = [];
   let kept = 0;
   let truncated = false;
-  const done = new Promise<void>((resolve, reject) => {
-    socket.on('data', (chunk) => {
-      const part = chunk.subarray(0, capBytes - kept);
-      if (part.length < chunk.length) truncated = true;
-      if (part.length === 0) return;
-      kept += part.length;
-      chunks.push(part);
-    });
-    socket.once('close', () => resolve());
-    socket.once('error', (error) => reject(wrapError(`read fifo ${file}`, error)));
+  socket?.on('data', (chunk) => {
+    const part = chunk.subarray(0, capBytes - kept);
+    if (part.length < chunk.length) truncated = true;
+    if (part.length === 0) return;
+    kept += part.length;
+    chunks.push(part);
   });
   return {
-    done,
+    done: socket === undefined ? Promise.resolve() : ended(socket),
     bytes: () => Buffer.concat(chunks, kept),
     get truncated() {
       return truncated;
     },
-    stop: () => socket.destroy(),
+    stop: () => void socket?.destroy(),
   };
+}
+
+/** Resolves when a reader has come to its end or was destroyed; rejects when reading fails. */
+async function ended(socket: net.Socket): Promise<void> {
+  try {
+    await finished(socket, { writable: false });
+  } catch (error) {
+    if (errnoOf(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw wrapError('read a fifo', error);
+  }
 }

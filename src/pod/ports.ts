@@ -95,6 +95,14 @@ export interface TasksPort {
   list(options?: CallOptions): Promise<TaskProcess[]>;
   wait(containerId: string, execId?: string, options?: CallOptions): Promise<TaskExit>;
   update(containerId: string, resources: Any, options?: CallOptions): Promise<void>;
+  closeIO(containerId: string, execId?: string, options?: CallOptions): Promise<void>;
+  resizePty(containerId: string, execId: string, size: TerminalSize, options?: CallOptions): Promise<void>;
+}
+
+/** A terminal's size, in characters. */
+export interface TerminalSize {
+  readonly width: number;
+  readonly height: number;
 }
 
 export interface SnapshotsPort {

@@ -53,6 +53,7 @@ export interface OciHook {
 /** config.md "Process"; also what containerd's Exec takes. */
 export interface OciProcess {
   readonly terminal?: boolean;
+  readonly consoleSize?: { readonly height: number; readonly width: number };
   readonly user: OciUser;
   readonly args: readonly string[];
   readonly env: readonly string[];

@@ -29,7 +29,7 @@ describe('fifos', () => {
 
   it('are read to their end, with no end before the first writer', async () => {
     const { stdout = '' } = await makeFifos(dir, { stdout: true });
-    const output = readCapped(stdout, 1000);
+    const output = readCapped(openFifoReader(stdout), 1000);
     await put(stdout, Buffer.from('hello'));
     await output.done;
     assert.equal(output.bytes().toString(), 'hello');
@@ -38,7 +38,7 @@ describe('fifos', () => {
 
   it('are drained beyond the limit, so that the writer never blocks', async () => {
     const { stdout = '' } = await makeFifos(dir, { stdout: true });
-    const output = readCapped(stdout, 1000);
+    const output = readCapped(openFifoReader(stdout), 1000);
     await put(stdout, Buffer.alloc(1_000_000, 'x'));
     await output.done;
     assert.deepEqual(output.bytes(), Buffer.alloc(1000, 'x'));
@@ -47,7 +47,7 @@ describe('fifos', () => {
 
   it('are full to the byte without being cut', async () => {
     const { stdout = '' } = await makeFifos(dir, { stdout: true });
-    const output = readCapped(stdout, 1000);
+    const output = readCapped(openFifoReader(stdout), 1000);
     await put(stdout, Buffer.alloc(1000, 'x'));
     await output.done;
     assert.equal(output.truncated, false);
@@ -55,7 +55,7 @@ describe('fifos', () => {
 
   it('are left when told to, though a child keeps them open', async () => {
     const { stdout = '' } = await makeFifos(dir, { stdout: true });
-    const output = readCapped(stdout, 1000);
+    const output = readCapped(openFifoReader(stdout), 1000);
     const child = openFifoWriter(stdout);
     await new Promise((resolve) => child.write('partly', resolve));
     output.stop();

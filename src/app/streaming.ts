@@ -1,0 +1,45 @@
+import type { StreamingConfig } from '../config/config.ts';
+import type { Streams } from '../cri/runtime/streams.ts';
+import type { Log } from '../lib/log.ts';
+import type { Parts } from '../pod/parts.ts';
+import { Certificate } from '../streaming/certificate.ts';
+import { channelEndpoint } from '../streaming/channels.ts';
+import type { ConnectionTools, StreamingCounters } from '../streaming/endpoint.ts';
+import { serveExec } from '../streaming/exec.ts';
+import { portForwardEndpoint } from '../streaming/port-forward.ts';
+import { StreamingServer } from '../streaming/server.ts';
+
+/** The streaming server with what it serves. */
+export interface StreamingParts {
+  readonly streams: Streams;
+  readonly counters: StreamingCounters;
+  /** Ends every stream; commands of an exec are killed, or not, as when their clients go. */
+  stop(): Promise<void>;
+}
+
+/** Starts the streaming server. */
+export async function startStreaming(config: StreamingConfig, parts: Parts, baseLog: Log): Promise<StreamingParts> {
+  const log = baseLog.child({ part: 'streaming' });
+  const { address, port, tlsCert, tlsKey, killAbandoned: killWhenGone } = config;
+  const certificate = tlsCert === '' ? undefined : await Certificate.load({ cert: tlsCert, key: tlsKey }, log);
+  const server = new StreamingServer({ address, port, certificate }, log);
+  await server.start();
+  const counters: StreamingCounters = { badInput: 0 };
+  const tools: ConnectionTools = {
+    log,
+    idleTimeoutMs: config.idleTimeoutS * 1000,
+    creationTimeoutMs: config.creationTimeoutS * 1000,
+    counters,
+  };
+  const streams: Streams = {
+    exec(container, command, { tty, stdin, stdout, stderr }) {
+      const request = { command, tty, stdin, stdout, stderr };
+      const serve = serveExec.bind(undefined, parts, { container, request, killWhenGone });
+      return server.url('exec', channelEndpoint(tools, request, serve));
+    },
+    portForward(sandbox, ports) {
+      return server.url('portforward', portForwardEndpoint(tools, sandbox, ports));
+    },
+  };
+  return { streams, counters, stop: () => server.stop() };
+}

@@ -1,0 +1,15 @@
+import { CodedError } from '../../lib/errors.ts';
+import type { Parts } from '../../pod/parts.ts';
+import type { RpcHandlers } from '../handlers.ts';
+import { checkStreams, mustRun, type Streams } from './streams.ts';
+
+/** Exec: where the client goes for the streams of a command, which begins when it comes. */
+export function exec(parts: Pick<Parts, 'containers'>, streams: Streams): RpcHandlers['Exec'] {
+  return async (request) => {
+    const container = parts.containers.get(request.containerId);
+    checkStreams(request);
+    if (request.cmd.length === 0) throw new CodedError('invalidArgument', 'cmd is []: exec needs a command');
+    mustRun(container, 'exec in');
+    return { url: await streams.exec(container, request.cmd, request) };
+  };
+}

@@ -1,0 +1,212 @@
+import { rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { throwIfAborted } from '../lib/abort.ts';
+import { CodedError, isKind, messageOf } from '../lib/errors.ts';
+import { connectFifoWriter, makeFifos, openFifoReader } from '../io/fifo.ts';
+import { killTree } from '../linux/process-tree.ts';
+import { buildExecProcess } from '../spec/exec-process.ts';
+import type { OciProcess } from '../spec/oci.ts';
+import { jsonAny, processTypeUrl, readSpec } from './anys.ts';
+import type { Container } from './container.ts';
+import { newExecId } from './ids.ts';
+import type { Parts } from './parts.ts';
+import type { TaskExit, TerminalSize } from './ports.ts';
+
+export type ExecParts = Pick<Parts, 'log' | 'clock' | 'folders' | 'containerd'>;
+
+/** A command and which of its standard streams somebody wants; a terminal has no stderr of its own. */
+export interface ExecRequest {
+  readonly command: readonly string[];
+  readonly tty: boolean;
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** The size its terminal begins with, where that is known. */
+  readonly size?: TerminalSize | undefined;
+}
+
+/** How long a killed process may take to be known as ended, ms. */
+const killMs = 5_000;
+
+/**
+ * Starts a command in a running container, with the user, groups, capabilities and environment of its own process: the
+ * one way in which podwright does so. FAILED_PRECONDITION for a container that does not run; a command that cannot be
+ * started fails with the runtime's words. What is returned has to be released.
+ */
+export async function startExec(
+  parts: ExecParts,
+  container: Container,
+  request: ExecRequest,
+  signal?: AbortSignal,
+): Promise<Exec> {
+  if (container.state !== 'CONTAINER_RUNNING') {
+    throw new CodedError('failedPrecondition', `container "${container.id}" is ${container.state}, not running`);
+  }
+  const exec = new Exec(parts, container, newExecId());
+  try {
+    const process = buildExecProcess(await processOf(parts, container), request.command, request.tty, request.size);
+    await exec.start(process, request, signal);
+    return exec;
+  } catch (error) {
+    exec.release();
+    throw error;
+  }
+}
+
+/** A process that was started in a container beside its first. */
+export class Exec {
+  readonly #parts: ExecParts;
+  readonly #container: Container;
+  readonly #execId: string;
+  readonly #folder: string;
+  readonly #released = new AbortController();
+  readonly #ended = new AbortController();
+  #pid = 0;
+  #known = false;
+  #stdin: Promise<Socket | undefined> = Promise.resolve(undefined);
+  #stdout: Socket | undefined;
+  #stderr: Socket | undefined;
+  #exit: Promise<TaskExit> | undefined;
+
+  constructor(parts: ExecParts, container: Container, execId: string) {
+    this.#parts = parts;
+    this.#container = container;
+    this.#execId = execId;
+    this.#folder = parts.folders.execState(container.id, execId);
+  }
+
+  /** What it writes, as far as it was asked for; ends when the last process that can write to it has gone. */
+  get stdout(): Socket | undefined {
+    return this.#stdout;
+  }
+
+  get stderr(): Socket | undefined {
+    return this.#stderr;
+  }
+
+  /** Makes the FIFOs, opens our ends ahead of the shim's, and starts the process. */
+  async start(process: OciProcess, request: ExecRequest, signal: AbortSignal | undefined): Promise<void> {
+    const { tasks } = this.#parts.containerd;
+    const wanted = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr && !request.tty };
+    const { stdin, stdout, stderr } = await makeFifos(this.#folder, wanted);
+    if (stdout !== undefined) this.#stdout = openFifoReader(stdout);
+    if (stderr !== undefined) this.#stderr = openFifoReader(stderr);
+    throwIfAborted(signal, 'start');
+    await tasks.exec(this.#container.id, {
+      execId: this.#execId,
+      terminal: request.tty,
+      stdin: stdin ?? '',
+      stdout: stdout ?? '',
+      stderr: stderr ?? '',
+      spec: jsonAny(processTypeUrl, process),
+    });
+    this.#known = true;
+    // Asked before the start, so that the end of a quick command is known as soon as it has come.
+    const exit = this.#wait();
+    this.#exit = exit;
+    this.#pid = (await tasks.start(this.#container.id, this.#execId)).pid;
+    if (stdin !== undefined) this.#stdin = this.#openStdin(stdin);
+  }
+
+  /** Where it reads from, when it is open; undefined when it ended before, or nobody asked for it. */
+  get stdin(): Promise<Socket | undefined> {
+    return this.#stdin;
+  }
+
+  /**
+   * Its exit code, when it has ended. Rejects as containerd's answer does: `unavailable` when containerd went away
+   * meanwhile, upon which one may ask again; `notFound` when its task is gone; `canceled` once it is released.
+   */
+  async exitCode(): Promise<number> {
+    const exit = this.#exit ?? this.#wait();
+    try {
+      return (await exit).exitStatus;
+    } catch (error) {
+      this.#exit = undefined;
+      throw error;
+    }
+  }
+
+  /** Sets the size of its terminal. One that has ended has none any more, which is fine. */
+  async resize(size: TerminalSize): Promise<void> {
+    try {
+      await this.#parts.containerd.tasks.resizePty(this.#container.id, this.#execId, size);
+    } catch (error) {
+      this.#parts.log.debug({ ...this.#ids(), error: messageOf(error) }, 'could not resize the terminal of an exec');
+    }
+  }
+
+  /** Kills it with everything it started, and waits until its end is known. */
+  async kill(): Promise<void> {
+    const { tasks } = this.#parts.containerd;
+    try {
+      await killTree(this.#pid);
+      await tasks.kill(this.#container.id, { signal: 9, execId: this.#execId });
+      await tasks.wait(this.#container.id, this.#execId, { timeoutMs: killMs });
+    } catch (error) {
+      if (isKind(error, 'notFound', 'failedPrecondition')) return;
+      this.#parts.log.warn({ ...this.#ids(), error: messageOf(error) }, 'could not confirm that an exec was killed');
+    }
+  }
+
+  /** Lets go of its streams and removes all trace of it; for when it has ended. */
+  release(): void {
+    this.#released.abort();
+    this.#ended.abort();
+    this.#stdout?.destroy();
+    this.#stderr?.destroy();
+    void this.#stdin.then((stdin) => stdin?.destroy());
+    // Not waited for: the shim waits up to ten seconds here for a pipe that a child may keep.
+    if (this.#known) void deleteExec(this.#parts, this.#container.id, this.#execId);
+    rm(this.#folder, { recursive: true, force: true }).catch(() => {});
+  }
+
+  #wait(): Promise<TaskExit> {
+    const { signal } = this.#released;
+    const exit = this.#parts.containerd.tasks.wait(this.#container.id, this.#execId, { signal, timeoutMs: 0 });
+    exit.then(
+      () => this.#ended.abort(),
+      () => {},
+    );
+    return exit;
+  }
+
+  async #openStdin(fifo: string): Promise<Socket | undefined> {
+    const stdin = await connectFifoWriter(fifo, this.#parts.clock, this.#ended.signal);
+    // The shim holds the FIFO open for writing as well, until it is told that there is no more.
+    stdin?.once('close', () => void this.#closeStdin());
+    return stdin;
+  }
+
+  async #closeStdin(): Promise<void> {
+    if (this.#ended.signal.aborted) return;
+    try {
+      await this.#parts.containerd.tasks.closeIO(this.#container.id, this.#execId);
+    } catch (error) {
+      this.#parts.log.debug({ ...this.#ids(), error: messageOf(error) }, 'could not close the stdin of an exec');
+    }
+  }
+
+  #ids(): { readonly containerId: string; readonly execId: string } {
+    return { containerId: this.#container.id, execId: this.#execId };
+  }
+}
+
+/** Removes an exec's record from the shim, which would otherwise grow with every probe. */
+export async function deleteExec(parts: Pick<ExecParts, 'log' | 'containerd'>, containerId: string, execId: string): Promise<void> {
+  try {
+    await parts.containerd.tasks.deleteProcess(containerId, execId);
+  } catch (error) {
+    if (isKind(error, 'notFound')) return;
+    parts.log.warn({ containerId, execId, error: messageOf(error) }, 'could not delete the record of an exec');
+  }
+}
+
+/** The container's own process, whose user, environment and limits an exec takes over. */
+async function processOf(parts: ExecParts, container: Container): Promise<OciProcess> {
+  if (container.process !== undefined) return container.process;
+  const stored = await parts.containerd.containers.get(container.id);
+  const { process } = readSpec(stored.spec);
+  container.process = process;
+  return process;
+}

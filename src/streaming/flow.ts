@@ -1,0 +1,106 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '../lib/clock.ts';
+import type { TerminalSize } from '../pod/ports.ts';
+import type { TerminalSizes } from './remotecommand.ts';
+
+/** Carries a process' output to its client, at the pace of the slower; a client that closes a stream misses the rest. */
+export class OutputFlow {
+  readonly #sink: Writable | undefined;
+  readonly #done: Promise<void>;
+  #bytes = 0;
+
+  constructor(source: Readable | undefined, sink: Writable | undefined) {
+    this.#sink = sink;
+    this.#done = source === undefined ? Promise.resolve() : this.#carry(source);
+  }
+
+  /** Resolves when the source is at its end. */
+  get done(): Promise<void> {
+    return this.#done;
+  }
+
+  /** How much has come so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether it waits for the client. */
+  get isBlocked(): boolean {
+    return this.#sink?.writableNeedDrain === true && !this.#sink.destroyed;
+  }
+
+  #carry(source: Readable): Promise<void> {
+    const sink = this.#sink;
+    sink?.on('drain', () => source.resume());
+    sink?.once('close', () => source.resume());
+    source.on('data', (chunk: Buffer) => {
+      this.#bytes += chunk.length;
+      if (sink?.writable && !sink.write(chunk)) source.pause();
+    });
+    return new Promise((resolve) => {
+      if (source.closed) resolve();
+      source.once('end', resolve);
+      source.once('close', resolve);
+    });
+  }
+}
+
+/**
+ * Waits until all output of an ended process has been carried on. A child that keeps a pipe open does not hold it up
+ * for ever: when nothing has come for `quietMs`, and not because the client is slow, that was all.
+ */
+export async function drained(clock: Clock, flows: readonly OutputFlow[], quietMs: number): Promise<void> {
+  const all = Promise.all(flows.map((flow) => flow.done)).then(() => true);
+  for (;;) {
+    const before = total(flows);
+    const enough = new AbortController();
+    const late = clock.sleep(quietMs, enough.signal).then(
+      () => false,
+      () => false,
+    );
+    const isDone = await Promise.race([all, late]);
+    enough.abort();
+    if (isDone || (total(flows) === before && !flows.some((flow) => flow.isBlocked))) return;
+  }
+}
+
+function total(flows: readonly OutputFlow[]): number {
+  return flows.reduce((sum, flow) => sum + flow.bytes, 0);
+}
+
+/**
+ * Carries a client's input to a process; the end of the one is the end of the other. What nobody reads any more is
+ * taken and dropped, as it would hold up what else the client has to say.
+ */
+export function pumpInput(source: Readable | undefined, sink: Writable | undefined): void {
+  if (source === undefined) {
+    sink?.destroy();
+    return;
+  }
+  if (sink === undefined || sink.destroyed) {
+    source.resume();
+    return;
+  }
+  source.pipe(sink);
+  sink.once('close', () => source.resume());
+  // Without an end the client has gone or reset the stream; more does not come then either.
+  source.once('close', () => sink.end());
+}
+
+/** Tells a terminal the client's sizes, one after the other; what is overtaken while one is set is left out. */
+export function followSizes(sizes: TerminalSizes, resize: (size: TerminalSize) => Promise<void>): void {
+  let next: TerminalSize | undefined;
+  let isBusy = false;
+  const catchUp = async (): Promise<void> => {
+    isBusy = true;
+    for (let size = next; size !== undefined; size = next) {
+      next = undefined;
+      await resize(size);
+    }
+    isBusy = false;
+  };
+  sizes.listen((size) => {
+    next = size;
+    if (!isBusy) void catchUp();
+  });
+}
