@@ -131,7 +131,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   return {
     async stop() {
       await server.stop(drainMs);
-      await Promise.race([streaming.stop(), clock.sleep(drainMs)]);
+      await streaming.stop(drainMs);
       // What is still being created then is taken back by the next start.
       const created = Promise.all([parts.sandboxNames.settle(), parts.containerNames.settle()]);
       await Promise.race([created, clock.sleep(drainMs)]);

@@ -1,6 +1,7 @@
 import type { StreamingConfig } from '../config/config.ts';
 import type { Streams } from '../cri/runtime/streams.ts';
 import type { Log } from '../lib/log.ts';
+import { AbandonedExecs } from '../pod/abandoned-execs.ts';
 import type { Parts } from '../pod/parts.ts';
 import { Certificate } from '../streaming/certificate.ts';
 import { channelEndpoint } from '../streaming/channels.ts';
@@ -13,33 +14,44 @@ import { StreamingServer } from '../streaming/server.ts';
 export interface StreamingParts {
   readonly streams: Streams;
   readonly counters: StreamingCounters;
-  /** Ends every stream; commands of an exec are killed, or not, as when their clients go. */
-  stop(): Promise<void>;
+  /** Ends every stream, within some `patienceMs`; commands of an exec are killed, or not, as when their clients go. */
+  stop(patienceMs: number): Promise<void>;
 }
 
 /** Starts the streaming server. */
 export async function startStreaming(config: StreamingConfig, parts: Parts, baseLog: Log): Promise<StreamingParts> {
   const log = baseLog.child({ part: 'streaming' });
-  const { address, port, tlsCert, tlsKey, killAbandoned: killWhenGone } = config;
+  const { address, port, tlsCert, tlsKey } = config;
   const certificate = tlsCert === '' ? undefined : await Certificate.load({ cert: tlsCert, key: tlsKey }, log);
   const server = new StreamingServer({ address, port, certificate }, log);
   await server.start();
+  const abandoned = new AbandonedExecs(parts, config.killAbandoned);
+  const recovered = abandoned.recover();
   const counters: StreamingCounters = { badInput: 0 };
   const tools: ConnectionTools = {
     log,
     idleTimeoutMs: config.idleTimeoutS * 1000,
     creationTimeoutMs: config.creationTimeoutS * 1000,
     counters,
+    stopping: server.stopping,
   };
   const streams: Streams = {
     exec(container, command, { tty, stdin, stdout, stderr }) {
       const request = { command, tty, stdin, stdout, stderr };
-      const serve = serveExec.bind(undefined, parts, { container, request, killWhenGone });
+      const serve = serveExec.bind(undefined, parts, { container, request, abandoned, stopping: server.stopping });
       return server.url('exec', channelEndpoint(tools, request, serve));
     },
     portForward(sandbox, ports) {
       return server.url('portforward', portForwardEndpoint(tools, sandbox, ports));
     },
   };
-  return { streams, counters, stop: () => server.stop() };
+  return {
+    streams,
+    counters,
+    async stop(patienceMs) {
+      await server.stop(patienceMs);
+      await recovered;
+      await abandoned.stop();
+    },
+  };
 }

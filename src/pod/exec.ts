@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import path from 'node:path';
 import { throwIfAborted } from '../lib/abort.ts';
-import { CodedError, isKind, messageOf } from '../lib/errors.ts';
+import { CodedError, errnoOf, isKind, messageOf } from '../lib/errors.ts';
 import { connectFifoWriter, makeFifos, openFifoReader } from '../io/fifo.ts';
 import { killTree } from '../linux/process-tree.ts';
 import { buildExecProcess } from '../spec/exec-process.ts';
@@ -75,7 +76,7 @@ export class Exec {
     this.#folder = parts.folders.execState(container.id, execId);
   }
 
-  /** What it writes, as far as it was asked for; ends when the last process that can write to it has gone. */
+  /** What it writes; ends when the last process that can write to it has gone. A terminal has no stderr. */
   get stdout(): Socket | undefined {
     return this.#stdout;
   }
@@ -87,10 +88,12 @@ export class Exec {
   /** Makes the FIFOs, opens our ends ahead of the shim's, and starts the process. */
   async start(process: OciProcess, request: ExecRequest, signal: AbortSignal | undefined): Promise<void> {
     const { tasks } = this.#parts.containerd;
-    const wanted = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr && !request.tty };
-    const { stdin, stdout, stderr } = await makeFifos(this.#folder, wanted);
-    if (stdout !== undefined) this.#stdout = openFifoReader(stdout);
-    if (stderr !== undefined) this.#stderr = openFifoReader(stderr);
+    // The shim insists on all outputs, or none; what nobody asked for is read and dropped.
+    const { stdin, stdout, stderr } = await makeFifos(this.#folder, { stdin: request.stdin, stdout: true, stderr: !request.tty });
+    this.#stdout = stdout === undefined ? undefined : openFifoReader(stdout);
+    this.#stderr = stderr === undefined ? undefined : openFifoReader(stderr);
+    if (!request.stdout) this.#stdout?.resume();
+    if (!request.stderr) this.#stderr?.resume();
     throwIfAborted(signal, 'start');
     await tasks.exec(this.#container.id, {
       execId: this.#execId,
@@ -106,6 +109,29 @@ export class Exec {
     this.#exit = exit;
     this.#pid = (await tasks.start(this.#container.id, this.#execId)).pid;
     if (stdin !== undefined) this.#stdin = this.#openStdin(stdin);
+  }
+
+  /** Takes over what an earlier podwright started; false when the shim knows of no such process. */
+  async adopt(): Promise<boolean> {
+    try {
+      this.#pid = (await this.#parts.containerd.tasks.get(this.#container.id, this.#execId)).pid;
+    } catch (error) {
+      if (isKind(error, 'notFound')) return false;
+      throw error;
+    }
+    this.#known = true;
+    this.#stdout = this.#reopen('stdout');
+    this.#stderr = this.#reopen('stderr');
+    return true;
+  }
+
+  #reopen(stream: 'stdout' | 'stderr'): Socket | undefined {
+    try {
+      return openFifoReader(path.join(this.#folder, stream));
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw error;
+    }
   }
 
   /** Where it reads from, when it is open; undefined when it ended before, or nobody asked for it. */
@@ -151,14 +177,19 @@ export class Exec {
 
   /** Lets go of its streams and removes all trace of it; for when it has ended. */
   release(): void {
+    this.letGo();
+    // Not waited for: the shim waits up to ten seconds here for a pipe that a child may keep.
+    if (this.#known) void deleteExec(this.#parts, this.#container.id, this.#execId);
+    rm(this.#folder, { recursive: true, force: true }).catch(() => {});
+  }
+
+  /** Lets go of its streams and leaves the rest, for the next podwright. */
+  letGo(): void {
     this.#released.abort();
     this.#ended.abort();
     this.#stdout?.destroy();
     this.#stderr?.destroy();
     void this.#stdin.then((stdin) => stdin?.destroy());
-    // Not waited for: the shim waits up to ten seconds here for a pipe that a child may keep.
-    if (this.#known) void deleteExec(this.#parts, this.#container.id, this.#execId);
-    rm(this.#folder, { recursive: true, force: true }).catch(() => {});
   }
 
   #wait(): Promise<TaskExit> {

@@ -60,8 +60,13 @@ export class Folders {
     return path.join(this.state, 'containers');
   }
 
+  /** The folders of all execs in a container. */
+  execsState(containerId: string): string {
+    return path.join(this.containerState(containerId), 'exec');
+  }
+
   /** The FIFOs of one exec in a container. */
   execState(containerId: string, execId: string): string {
-    return path.join(this.containerState(containerId), 'exec', execId);
+    return path.join(this.execsState(containerId), execId);
   }
 }

@@ -45,7 +45,7 @@ async function serveOverSpdy(
   acceptSpdy(on.socket, on.protocol);
   const connection = serveSpdy(tools, on.socket, on.head, (stream) => session.add(stream));
   try {
-    await session.opened(connection, tools.creationTimeoutMs);
+    await session.opened(connection, tools.creationTimeoutMs, tools.stopping);
   } catch (error) {
     tools.log.info({ error: messageOf(error) }, 'a client did not open its streams');
     connection.close();

@@ -23,6 +23,8 @@ export interface ConnectionTools {
   /** How long a client may take to open its streams, ms. */
   readonly creationTimeoutMs: number;
   readonly counters: StreamingCounters;
+  /** Aborts when podwright stops. */
+  readonly stopping: AbortSignal;
 }
 
 /** What is counted over all connections. */

@@ -78,10 +78,16 @@ async function servePairs(
 ): Promise<void> {
   const pairs = new StreamPairs(tools, forward);
   const connection = serveSpdy(tools, socket, head, (stream) => pairs.add(stream, connection.gone));
-  if (!connection.gone.aborted) {
-    await new Promise((resolve) => connection.gone.addEventListener('abort', resolve, { once: true }));
-  }
+  await aborted(AbortSignal.any([connection.gone, tools.stopping]));
   pairs.end();
+  connection.close();
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 /** Connects one forward and carries its bytes, each direction until its own end. Fails with what to tell the client. */

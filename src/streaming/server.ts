@@ -31,6 +31,7 @@ export class StreamingServer {
   readonly #tokens = new Tokens<{ readonly kind: StreamKind; readonly endpoint: Endpoint }>(() => performance.now());
   readonly #connections = new Set<Duplex>();
   readonly #serving = new Set<Promise<void>>();
+  readonly #stopping = new AbortController();
 
   constructor(options: StreamingOptions, log: Log) {
     this.#options = options;
@@ -73,9 +74,19 @@ export class StreamingServer {
     return `${this.#base()}/${kind}/${this.#tokens.issue({ kind, endpoint })}`;
   }
 
-  /** Ends all streams and resolves when what served them has come to its end. */
-  async stop(): Promise<void> {
+  /** Aborts when the server stops; what still has something to tell its client does so then, and ends. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** Ends all streams, waiting for those that have something to tell no longer than `patienceMs`. */
+  async stop(patienceMs: number): Promise<void> {
     this.#server.close();
+    this.#stopping.abort(new CodedError('unavailable', 'podwright stops'));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, patienceMs)));
+    await Promise.race([Promise.allSettled(this.#serving), late]);
+    clearTimeout(timer);
     for (const connection of this.#connections) connection.destroy();
     await Promise.allSettled(this.#serving);
   }

@@ -1,3 +1,4 @@
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { makeCgroup } from './node/cgroups.ts';
@@ -167,6 +168,18 @@ export class TempNode {
   /** Runs crictl and tells how it ended, for what is to fail. */
   tryCrictl(args: readonly string[], options?: RunOptions & { readonly socket?: string }): Promise<Output> {
     return tryRun(this.#crictlPath, [...crictlFlags(options?.socket ?? this.facts.criSocket), ...args], options);
+  }
+
+  /** Starts crictl with pipes to its standard streams, for what is bytes or goes on. */
+  spawnCrictl(...args: readonly string[]): ChildProcessWithoutNullStreams {
+    return spawn(this.#crictlPath, [...crictlFlags(this.facts.criSocket), ...args]);
+  }
+
+  /** As `spawnCrictl`, on a terminal of its own with 40 rows of 100 columns. */
+  spawnCrictlOnTty(...args: readonly string[]): ChildProcessWithoutNullStreams {
+    const words = [this.#crictlPath, ...crictlFlags(this.facts.criSocket), ...args];
+    const command = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    return spawn('script', ['--quiet', '--return', '--echo', 'never', '--command', `stty rows 40 cols 100; ${command}`, '/dev/null']);
   }
 
   /** Runs ctr in podwright's namespace and returns what it prints; throws when it fails. */

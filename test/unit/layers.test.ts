@@ -29,6 +29,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   '@grpc/proto-loader': ['containerd', 'cri'],
   koffi: ['linux'],
   pino: ['main', 'app'],
+  ws: ['streaming'],
   'smol-toml': ['config', 'image'],
   yaml: ['spec'],
 };

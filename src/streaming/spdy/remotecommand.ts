@@ -54,7 +54,7 @@ export class SpdySession implements RemoteSession {
   }
 
   /** Waits until the client has opened all streams; DEADLINE_EXCEEDED with those that are missing when it is late. */
-  async opened(connection: SpdyConnection, timeoutMs: number): Promise<void> {
+  async opened(connection: SpdyConnection, timeoutMs: number, stopping: AbortSignal): Promise<void> {
     this.#connection = connection;
     const late = new AbortController();
     const timer = setTimeout(() => {
@@ -62,7 +62,7 @@ export class SpdySession implements RemoteSession {
       late.abort(new CodedError('deadlineExceeded', `${what}: ${[...this.#missing].join(', ')} missing`));
     }, timeoutMs);
     try {
-      await untilAborted(this.#complete.promise, AbortSignal.any([late.signal, connection.gone]), 'wait for streams');
+      await untilAborted(this.#complete.promise, AbortSignal.any([late.signal, connection.gone, stopping]), 'wait for streams');
     } finally {
       clearTimeout(timer);
     }

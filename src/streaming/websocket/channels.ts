@@ -6,7 +6,7 @@ import { IdleTimer } from '../idle.ts';
 /** How much may lie unread in a channel before its whole connection waits. */
 const maxUnreadBytes = 256 * 1024;
 /** How often a client is sent a ping while nothing is taken from it, ms: one that died is noticed only so. */
-const probeMs = 2000;
+const probeMs = 1000;
 /** In the fifth version: the channel that closes another, whose number is the message. */
 const closeChannel = 255;
 

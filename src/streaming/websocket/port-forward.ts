@@ -28,6 +28,7 @@ export async function servePortChannels(
       await socket.send(error, Buffer.from(messageOf(failure)));
     }
   };
+  tools.stopping.addEventListener('abort', () => socket.close(), { once: true, signal: socket.gone });
   await Promise.all(ports.map(serve));
   socket.close();
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { useCriNode } from '../../support/cri-node.ts';
 import type { Container, Pod } from '../../support/cri-pod.ts';
+import { commandsIn } from '../../support/container-processes.ts';
 import { eventually } from '../../support/eventually.ts';
 
 const mib = 2 ** 20;
@@ -19,24 +20,7 @@ describe('ExecSync', function () {
     container = await pod.run();
   });
 
-  /** The commands of all processes in the container but its first. */
-  async function commands(): Promise<string[]> {
-    const own = await container.pid();
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && Number(name) !== own);
-    const namespace = async (pid: number | string): Promise<string> => (await readFile(`/proc/${pid}/cgroup`, 'utf8')).trim();
-    const wanted = await namespace(own);
-    const found = await Promise.all(
-      pids.map(async (pid) => {
-        try {
-          if ((await namespace(pid)) !== wanted) return '';
-          return (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim();
-        } catch {
-          return '';
-        }
-      }),
-    );
-    return found.filter((command) => command !== '');
-  }
+  const commands = (): Promise<string[]> => commandsIn(container);
 
   it('answers with output, errors and exit code, each apart', async () => {
     const answer = await container.exec(['sh', '-c', 'echo out; echo err >&2; exit 42']);

@@ -66,7 +66,16 @@ const defaults = {
       },
     },
   },
-  streaming: { address: '127.0.0.1', port: 0 },
+  streaming: {
+    address: '127.0.0.1',
+    port: 0,
+    tlsCert: '',
+    tlsKey: '',
+    allowPlaintext: false,
+    idleTimeoutS: 14_400,
+    creationTimeoutS: 30,
+    killAbandoned: true,
+  },
   log: { level: 'info' },
 };
 
@@ -137,6 +146,9 @@ describe('the configuration', () => {
     ['a relative path', 'root = "var"', 'f.toml:1: root is "var": must be an absolute path'],
     ['a socket with a scheme', 'socket = "unix:///a"', 'f.toml:1: socket is "unix:///a": must be the absolute path of a socket'],
     ['a socket too long for the kernel', `socket = "/${'x'.repeat(100)}"`, /must have at most 99 bytes$/],
+    ['an address that others reach', '[streaming]\naddress = "10.0.0.1"', 'f.toml:2: streaming.address is "10.0.0.1": can be reached by others: give tls_cert and tls_key, or say allow_plaintext = true, upon which whoever hears a URL can use it'],
+    ['a certificate without a key', '[streaming]\ntls_cert = "/c.pem"', 'f.toml:1: streaming.tls_key is "": must be given too, as TLS takes both a certificate and its key'],
+    ['a time of none', '[streaming]\nidle_timeout_s = 0', 'f.toml:2: streaming.idle_timeout_s is 0: must be a number of seconds, 1 to 2000000'],
     ['a port out of range', '[streaming]\nport = 70000', 'f.toml:2: streaming.port is 70000: must be a port, 0 to 65535'],
     ['an unknown level', '[log]\nlevel = "loud"', /must be "error", "warn", "info", "debug"$/],
     ['a version of the future', 'version = 2', 'f.toml:1: version is 2: must be 1'],

@@ -1,0 +1,237 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
+import { deflateSync } from 'node:zlib';
+import fc from 'fast-check';
+import { maxStreams, SpdyConnection } from '../../../../src/streaming/spdy/connection.ts';
+import { headerDictionary } from '../../../../src/streaming/spdy/dictionary.ts';
+import type { SpdyStream } from '../../../../src/streaming/spdy/stream.ts';
+import { eventually } from '../../../support/eventually.ts';
+import { SpdyClient } from '../../../support/spdy-client.ts';
+
+/** A server's connections on a real socket, with what happened on them. */
+class Server {
+  readonly listener = net.createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
+  readonly badInput: string[] = [];
+  readonly connections: SpdyConnection[] = [];
+  onStream: (stream: SpdyStream) => void = (stream) => void stream.pipe(stream);
+
+  async client(): Promise<SpdyClient> {
+    return new SpdyClient(await this.socket());
+  }
+
+  async socket(): Promise<net.Socket> {
+    if (!this.listener.listening) await once(this.listener.listen(0, '127.0.0.1'), 'listening');
+    const socket = net.connect((this.listener.address() as net.AddressInfo).port, '127.0.0.1');
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  #accept(socket: net.Socket): void {
+    const connection = new SpdyConnection(socket, Buffer.alloc(0), {
+      onStream: (stream) => this.onStream(stream),
+      onBadInput: (why) => void this.badInput.push(why),
+      onActivity: () => {},
+    });
+    this.connections.push(connection);
+  }
+}
+
+describe('a SPDY connection', () => {
+  let server: Server;
+  const clients: SpdyClient[] = [];
+
+  beforeEach(() => (server = new Server()));
+
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.destroy();
+    server.listener.close();
+    await eventually('all connections are gone', () => server.connections.every(({ gone }) => gone.aborted));
+  });
+
+  async function connect(): Promise<SpdyClient> {
+    const client = await server.client();
+    clients.push(client);
+    return client;
+  }
+
+  it('carries streams both ways, each with its own end', async () => {
+    const client = await connect();
+    const [one, two] = [await client.open({ streamtype: 'a' }), await client.open({ streamtype: 'b' })];
+    one.write('first ');
+    two.end('other');
+    one.end('last');
+    assert.equal(await one.whole(), 'first last');
+    assert.equal(await two.whole(), 'other');
+    assert.deepEqual(server.badInput, []);
+  });
+
+  it('carries much, in frames of any size', async () => {
+    const client = await connect();
+    const stream = await client.open({});
+    const data = Buffer.alloc(3_000_000, 'abcdefg');
+    stream.end(data);
+    assert.equal(await stream.whole(), data.toString());
+  });
+
+  it('gives the headers of each stream', async () => {
+    const seen: unknown[] = [];
+    server.onStream = (stream) => seen.push(Object.fromEntries(stream.headers));
+    const client = await connect();
+    await client.open({ streamType: 'data', port: '80' });
+    await client.open({ streamType: 'error', port: '80', requestID: '1' });
+    assert.deepEqual(seen, [
+      { streamtype: 'data', port: '80' },
+      { streamtype: 'error', port: '80', requestid: '1' },
+    ]);
+  });
+
+  it('answers a client that pings', async () => {
+    const client = await connect();
+    client.ping(7);
+    await eventually('the answer is there', () => client.pings.includes(7));
+  });
+
+  it('passes over frames that are of no use to it', async () => {
+    const client = await connect();
+    client.sendControl(4, 0, Buffer.alloc(12)); // SETTINGS
+    client.sendControl(9, 0, Buffer.alloc(8)); // WINDOW_UPDATE
+    client.sendControl(77, 0, Buffer.alloc(100));
+    client.ping(2);
+    const stream = await client.open({});
+    stream.end('still here');
+    assert.equal(await stream.whole(), 'still here');
+  });
+
+  it('resets what it does not want, and takes what was on its way', async () => {
+    server.onStream = (stream) => void stream.destroy();
+    const client = await connect();
+    const stream = await client.open({});
+    await eventually('it is reset', () => stream.resetStatus === 5);
+    stream.write('on its way');
+    stream.reset();
+    client.ping(1);
+    await eventually('the connection lives', () => client.pings.includes(1));
+    assert.deepEqual(server.badInput, []);
+  });
+
+  it('lets a stream that the client resets end without an end', async () => {
+    const streams: SpdyStream[] = [];
+    server.onStream = (stream) => streams.push(stream);
+    const client = await connect();
+    (await client.open({})).reset();
+    await eventually('it is gone', () => streams[0]?.destroyed);
+    assert.equal(streams[0]?.readableEnded, false);
+  });
+
+  it('ends when the client says GOAWAY and its streams are done', async () => {
+    const client = await connect();
+    const stream = await client.open({});
+    client.sendControl(7, 0, Buffer.alloc(8));
+    stream.end('last words');
+    assert.equal(await stream.whole(), 'last words');
+    await eventually('it is closed', () => client.isClosed);
+    assert.equal(client.goaway?.status, 0);
+  });
+
+  it('takes no more than a bound from a client that nobody reads, asks whether it lives, and goes on', async () => {
+    const streams: SpdyStream[] = [];
+    server.onStream = (stream) => streams.push(stream);
+    const client = await connect();
+    const stalled = await client.open({});
+    let sent = 0;
+    while (sent < 64 * 2 ** 20) {
+      sent += 65_536;
+      if (!stalled.write(Buffer.alloc(65_536)) && client.socket.writableLength > 16 * 2 ** 20) break;
+    }
+    await eventually('it is asked', () => client.pings.some((id) => id % 2 === 0));
+    const [stream] = streams;
+    assert.ok(stream !== undefined && stream.readableLength < 2 ** 20, `${stream?.readableLength} bytes are held`);
+    stream.resume();
+    stalled.end();
+    await once(stream, 'end');
+  });
+
+  it('ends within a client that died while nobody read it', async () => {
+    server.onStream = () => {};
+    const client = await connect();
+    const stalled = await client.open({});
+    for (let i = 0; i < 100; i++) stalled.write(Buffer.alloc(65_536));
+    await eventually('it is asked', () => client.pings.length > 0);
+    client.destroy();
+    await eventually('it is gone', () => server.connections[0]?.gone.aborted);
+  });
+
+  describe('that gets garbage', () => {
+    const cases: Readonly<Record<string, (client: SpdyClient) => Promise<void> | void>> = {
+      'an even stream id': async (client) => void (await client.syn({}, 2)),
+      'stream ids out of order': async (client) => {
+        await client.open({});
+        await client.open({});
+        await client.syn({}, 1);
+      },
+      'a reset of a stream that never was': (client) => client.sendControl(3, 0, Buffer.from('0000000900000005', 'hex')),
+      'data for a stream that never was': (client) => void client.sendData(9, Buffer.from('x'), false),
+      'a control frame of 16 MiB': (client) => void client.socket.write(Buffer.from('8003000100ffffff', 'hex')),
+      'a data frame of 16 MiB': async (client) => {
+        await client.open({});
+        client.socket.write(Buffer.from('0000000100ffffff', 'hex'));
+      },
+      'headers of 1 MiB': async (client) => {
+        const block = await client.compress(Buffer.alloc(2 ** 20, 'x'));
+        client.sendControl(1, 0, Buffer.concat([Buffer.from('00000001000000000000', 'hex'), block]));
+      },
+      'a zlib bomb': (client) => {
+        const bomb = deflateSync(Buffer.alloc(50_000_000), { dictionary: headerDictionary() });
+        client.sendControl(1, 0, Buffer.concat([Buffer.from('00000001000000000000', 'hex'), bomb]));
+      },
+      'a header block that is none': (client) => client.sendControl(1, 0, Buffer.alloc(100, 1)),
+      'a frame that is too short': (client) => client.sendControl(3, 0, Buffer.alloc(4)),
+      'HTTP': (client) => void client.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'),
+      'half a frame and its end': (client) => void client.socket.end(Buffer.from('80030001', 'hex')),
+    };
+    for (const [what, send] of Object.entries(cases)) {
+      it(`as ${what} is ended with a GOAWAY, and no other is`, async () => {
+        const [bad, good] = [await connect(), await connect()];
+        await send(bad);
+        await eventually('it is ended', () => bad.isClosed && bad.goaway !== undefined);
+        assert.equal(bad.goaway?.status, 1);
+        assert.equal(server.badInput.length, 1);
+        const stream = await good.open({});
+        stream.end('fine');
+        assert.equal(await stream.whole(), 'fine');
+      });
+    }
+
+    it('as a flood of streams is ended with a GOAWAY at its limit', async () => {
+      const client = await connect();
+      for (let i = 0; i <= maxStreams; i++) await client.syn({});
+      await eventually('it is ended', () => client.isClosed && client.goaway !== undefined);
+      assert.match(server.badInput.join(), /more than 1000 streams/);
+    });
+
+    it('as random bytes never does more than end', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 100 }), { maxLength: 5 }), async (pieces) => {
+          const socket = await server.socket();
+          socket.on('error', () => {});
+          socket.resume();
+          for (const piece of pieces) socket.write(piece);
+          socket.end();
+          await once(socket, 'close');
+        }),
+        { numRuns: 50 },
+      );
+    });
+  });
+
+  it('stays for more streams than its limit, one after the other', async () => {
+    const client = await connect();
+    for (let i = 0; i < 50; i++) {
+      const batch = await Promise.all(Array.from({ length: 30 }, () => client.syn({})));
+      for (const stream of batch) stream.end('x');
+      for (const stream of batch) assert.equal(await stream.whole(), 'x');
+    }
+    assert.deepEqual(server.badInput, []);
+  });
+});
