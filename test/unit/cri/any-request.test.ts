@@ -54,6 +54,10 @@ function handlersOf(world: PodWorld): Partial<RpcHandlers> {
     network: { ready: () => ({ ready: true, reason: '', message: '' }), podCidr: async () => {} } as unknown as NetworkParts,
     containerd: containerd as unknown as Containerd,
     stats: new StatsReader(parts),
+    streams: {
+      exec: async () => 'http://node/exec/token',
+      portForward: async () => 'http://node/portforward/token',
+    },
   });
 }
 
