@@ -2,6 +2,7 @@
 // fails, or does not run and is not in docs/conformance.md.
 //   critest.ts [--parallel=N] [--focus=REGEXP] [--cri-plugin]
 // With --focus only the specs that match run; with --cri-plugin they are put to containerd's own CRI, to compare.
+// Those of streaming run twice, over SPDY with all others and once more over WebSocket.
 import { copyFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -26,14 +27,19 @@ if (inUse.length > 0) throw new Error(`critest needs the ports ${inUse.join(', '
 
 const node = await TempNode.start({ criPlugin: values['cri-plugin'], onProgress: (what) => console.error(`${what} ...`) });
 try {
-  const { specs, exitCode } = await runCritest(node, {
-    leftOut: notRun.filter((entry) => entry.isOurChoice).map((entry) => entry.spec),
-    focus: values.focus,
-    processes: Number(values.parallel),
-  });
+  const leftOut = notRun.filter((entry) => entry.isOurChoice).map((entry) => entry.spec);
+  const processes = Number(values.parallel);
+  const spdy = await runCritest(node, { leftOut, focus: values.focus, processes, transport: 'spdy' });
+  const streaming = values.focus === '' ? 'Streaming' : values.focus;
+  const webSocket = /streaming/i.test(streaming)
+    ? await runCritest(node, { leftOut, focus: streaming, processes: 1, transport: 'websocket' })
+    : { specs: [], exitCode: 0 };
+  const specs = [...spdy.specs, ...webSocket.specs];
+  const exitCode = spdy.exitCode || webSocket.exitCode;
   const left = await remains();
   const complaints = [
-    ...judge(specs, notRun, { listPath, isWhole: values.focus === '' }),
+    ...judge(spdy.specs, notRun, { listPath, isWhole: values.focus === '' }),
+    ...judge(webSocket.specs, notRun, { listPath, isWhole: false }).map((complaint) => `over WebSocket: ${complaint}`),
     ...(exitCode !== 0 && !specs.some(isFailed) ? [`critest ended with ${exitCode}, with no spec failed`] : []),
     ...left.map((what) => `left behind: ${what}`),
   ];

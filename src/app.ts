@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { claimPlaces } from './app/claim.ts';
 import { linuxKernel } from './app/linux-kernel.ts';
+import { endLostShims } from './app/lost-shims.ts';
 import { buildImages } from './app/images.ts';
 import { containerDefaults } from './app/container-defaults.ts';
 import { nodeFiles } from './app/node-files.ts';
@@ -109,6 +110,8 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const orphans = await endOrphanedPlugins(path.join(folders.state, 'sandboxes'));
   if (orphans > 0) log.warn({ orphans }, 'killed CNI plugins that an earlier podwright had left running');
   await recover(parts);
+  const shims = await endLostShims(containerd, config.containerd);
+  if (shims > 0) log.warn({ shims }, 'killed shims that containerd had lost');
   const tookOver = holder.takeOver();
   network.cleanUp(() => [...sandboxes.values()].map(({ id }) => id));
 

@@ -20,6 +20,8 @@ export interface CritestOptions {
   /** A regular expression over the names of the specs that are to run; all where empty. */
   readonly focus: string;
   readonly processes: number;
+  /** What the specs of streaming speak. */
+  readonly transport: 'spdy' | 'websocket';
 }
 
 /** Runs critest on a node's CRI socket, with its images in the node's registry. What it prints is passed on as it comes. */
@@ -27,7 +29,7 @@ export async function runCritest(node: TempNode, options: CritestOptions): Promi
   await pushImages(await buildImages('critest'), { url: node.registry.url });
   const tools = await toolFolders('critest', 'ginkgo');
   // It leaves temporary files and, run in parallel, puts its report among them: here they go with the node.
-  const folder = path.join(node.root, 'critest');
+  const folder = path.join(node.root, `critest-${options.transport}`);
   await mkdir(folder);
   const segments = await sharedMemory();
   const args = [
@@ -36,6 +38,7 @@ export async function runCritest(node: TempNode, options: CritestOptions): Promi
     ...(options.processes > 1 ? [`-parallel=${options.processes}`] : []),
     `-ginkgo.json-report=${reportName}`,
     '-ginkgo.no-color',
+    ...(options.transport === 'websocket' ? ['-websocket-exec', '-websocket-attach', '-websocket-portforward'] : []),
     ...(options.focus === '' ? [] : [`-ginkgo.focus=${options.focus}`]),
     ...options.leftOut.map((spec) => `-ginkgo.skip=${escapeRegExp(spec)}$`),
   ];

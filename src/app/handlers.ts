@@ -10,6 +10,7 @@ import { streamImages } from '../cri/image/stream-images.ts';
 import { containerStats } from '../cri/runtime/container-stats.ts';
 import { containerStatus } from '../cri/runtime/container-status.ts';
 import { createContainer } from '../cri/runtime/create-container.ts';
+import { attach } from '../cri/runtime/attach.ts';
 import { exec } from '../cri/runtime/exec.ts';
 import { portForward } from '../cri/runtime/port-forward.ts';
 import type { Streams } from '../cri/runtime/streams.ts';
@@ -99,6 +100,7 @@ export function buildHandlers(of: {
     ReopenContainerLog: reopenContainerLog(parts),
     ExecSync: execSync(parts),
     Exec: exec(parts, streams),
+    Attach: attach(parts, streams),
     PortForward: portForward(parts, streams),
     ContainerStats: containerStats(statsDeps),
     ListContainerStats: listContainerStats(statsDeps),

@@ -3,6 +3,7 @@ import type { Streams } from '../cri/runtime/streams.ts';
 import type { Log } from '../lib/log.ts';
 import { AbandonedExecs } from '../pod/abandoned-execs.ts';
 import type { Parts } from '../pod/parts.ts';
+import { serveAttach } from '../streaming/attach.ts';
 import { Certificate } from '../streaming/certificate.ts';
 import { channelEndpoint } from '../streaming/channels.ts';
 import type { ConnectionTools, StreamingCounters } from '../streaming/endpoint.ts';
@@ -40,6 +41,11 @@ export async function startStreaming(config: StreamingConfig, parts: Parts, base
       const request = { command, tty, stdin, stdout, stderr };
       const serve = serveExec.bind(undefined, parts, { container, request, abandoned, stopping: server.stopping });
       return server.url('exec', channelEndpoint(tools, request, serve));
+    },
+    attach(container, { tty, stdin, stdout, stderr }) {
+      const wanted = { tty, stdin, stdout, stderr };
+      const serve = serveAttach.bind(undefined, parts, { container, stopping: server.stopping });
+      return server.url('attach', channelEndpoint(tools, wanted, serve));
     },
     portForward(sandbox, ports) {
       return server.url('portforward', portForwardEndpoint(tools, sandbox, ports));

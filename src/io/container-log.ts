@@ -8,6 +8,7 @@ import { frameLines, frameRest, maxPartBytes, recordHeads } from './log-line.ts'
 import type { Framed, LogStream } from './log-line.ts';
 import type { ContainerLogSpec } from './log-messages.ts';
 import { LogSource } from './log-source.ts';
+import type { LogTap } from './log-tap.ts';
 
 /** Buffers that all containers of a thread share, as only one is worked on at a time. */
 export interface LogBuffers {
@@ -90,6 +91,13 @@ export class ContainerLog {
     return this.open.length === 0;
   }
 
+  /** Has an output's bytes given to somebody else too, from now on; where there is no more, that is told. */
+  tap(stream: LogStream, tap: LogTap): void {
+    const source = this.open.find((one) => one.stream === stream);
+    if (source === undefined) tap.end('ended');
+    else source.taps.add(tap);
+  }
+
   /** Takes one batch from an output that epoll says is ready. Says whether there may be more. */
   pump(source: LogSource): 'more' | 'nothing' | 'ended' {
     const { input } = this.#buffers;
@@ -104,6 +112,7 @@ export class ContainerLog {
       this.#end(source);
       return 'ended';
     }
+    source.taps.give(room.subarray(0, taken.bytes));
     this.#absorb(source, input.subarray(0, source.rest.length + taken.bytes));
     return 'more';
   }

@@ -67,13 +67,13 @@ export async function connectFifoWriter(file: string, clock: Clock, signal: Abor
   return undefined;
 }
 
-/** Opens a FIFO to write to if somebody reads it now. */
+/** Opens a FIFO to write to if it is there and somebody reads it now. */
 export function tryFifoWriter(file: string): net.Socket | undefined {
   let fd: number;
   try {
     fd = openSync(file, constants.O_WRONLY | constants.O_NONBLOCK);
   } catch (error) {
-    if (errnoOf(error) === 'ENXIO') return undefined;
+    if (['ENXIO', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
     throw wrapError(`open fifo ${file} to write`, error);
   }
   const writer = new net.Socket({ fd, readable: false, writable: true });

@@ -1,4 +1,6 @@
 import type { ErrorKind } from '../lib/errors.ts';
+import type { LogStream } from './log-line.ts';
+import type { TapEnd } from './log-tap.ts';
 
 /** Which FIFOs a container's output comes from and where it goes. */
 export interface ContainerLogSpec {
@@ -15,6 +17,8 @@ export interface ContainerLogSpec {
 export type LogRequest =
   | { readonly op: 'open'; readonly seq: number; readonly spec: ContainerLogSpec }
   | { readonly op: 'reopen' | 'finish' | 'close'; readonly seq: number; readonly containerId: string }
+  | { readonly op: 'tap'; readonly seq: number; readonly containerId: string; readonly tapId: number; readonly stream: LogStream; readonly fd: number }
+  | { readonly op: 'untap'; readonly seq: number; readonly tapId: number }
   | { readonly op: 'stop'; readonly seq: number };
 
 /** An error in a form that passes between threads. */
@@ -37,6 +41,7 @@ export interface DroppedRecords {
 /** What the log thread tells the main thread. */
 export type LogNotice =
   | { readonly op: 'done'; readonly seq: number; readonly error?: FlatError }
+  | { readonly op: 'tapEnded'; readonly tapId: number; readonly why: TapEnd }
   | { readonly op: 'drained'; readonly containerId: string }
   | { readonly op: 'dropped'; readonly dropped: DroppedRecords }
   | { readonly op: 'warning'; readonly containerId: string; readonly message: string };

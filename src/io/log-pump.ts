@@ -1,4 +1,4 @@
-import { MessageChannel, Worker } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import type { Clock } from '../lib/clock.ts';
 import { deferred } from '../lib/deferred.ts';
@@ -9,7 +9,9 @@ import type { Log } from '../lib/log.ts';
 import { EPOLLIN, close, epollAdd, epollCreate, eventfd, write } from '../linux/libc.ts';
 import type { FifoHolder } from './fifo-holder.ts';
 import type { ContainerLogSpec, DroppedRecords, FlatError, LogNotice, LogRequest } from './log-messages.ts';
+import type { LogStream } from './log-line.ts';
 import type { LogWorkerData } from './log-worker.ts';
+import { TappedOutput } from './tapped-output.ts';
 
 /** A request without its number, which the pump gives. */
 type Unnumbered<T> = T extends { readonly seq: number } ? Omit<T, 'seq'> : never;
@@ -24,6 +26,13 @@ interface Pending {
 interface Pumped {
   readonly spec: ContainerLogSpec;
   readonly drained: Deferred<void>;
+}
+
+/** Somebody who listens to a container's output. */
+interface Listener {
+  readonly containerId: string;
+  readonly stream: LogStream;
+  readonly output: TappedOutput;
 }
 
 /** What a pump may be given besides. */
@@ -62,9 +71,11 @@ export class LogPump {
   readonly #workerUrl: URL;
   readonly #containers = new Map<string, Pumped>();
   readonly #pending = new Map<number, Pending>();
+  readonly #listeners = new Map<number, Listener>();
   readonly #onDropped: ((dropped: DroppedRecords) => void)[] = [];
   #thread: Thread | undefined;
   #seq = 0;
+  #lastTapId = 0;
   #stopping = false;
   #failures = 0;
 
@@ -131,6 +142,25 @@ export class LogPump {
     }
   }
 
+  /**
+   * What a container writes to an output from now on, beside the log and never in its way: a listener that falls
+   * behind by more than 1 MiB is cut off. An output that has ended, or is not open, ends at once.
+   */
+  async tap(containerId: string, stream: LogStream): Promise<TappedOutput> {
+    const tapId = ++this.#lastTapId;
+    const output = new TappedOutput(() => void this.#ask({ op: 'untap', tapId }).catch(() => {}));
+    this.#listeners.set(tapId, { containerId, stream, output });
+    try {
+      await this.#ask({ op: 'tap', containerId, tapId, stream, fd: output.fd });
+    } catch (error) {
+      this.#listeners.delete(tapId);
+      output.abandon();
+      output.stop();
+      throw error;
+    }
+    return output;
+  }
+
   #forget(containerId: string): void {
     this.#containers.get(containerId)?.drained.resolve();
     this.#containers.delete(containerId);
@@ -183,13 +213,17 @@ export class LogPump {
     worker.on('error', (error) => (failure = error));
     const gone = new Promise<void>((resolve) => {
       worker.once('exit', () => {
+        // What it said last is not to be lost: for one, which descriptors it has closed.
+        for (let last = receiveMessageOnPort(port); last !== undefined; last = receiveMessageOnPort(port)) {
+          this.#receive(last.message as LogNotice);
+        }
         port.close();
         close(epollFd);
         close(wakeFd);
         this.#thread = undefined;
         if (this.#clock.nowNs() - startedAtNs > soundAfterNs) this.#failures = 0;
         resolve();
-        if (this.#stopping) this.#rejectPending();
+        if (this.#stopping) this.#endAll();
         else void this.#restart(failure);
       });
     });
@@ -206,6 +240,10 @@ export class LogPump {
         else this.#log.error({ error: notice.error.message }, 'the new log thread could not go on with a log');
         return;
       }
+      case 'tapEnded':
+        this.#listeners.get(notice.tapId)?.output.markEnded(notice.why);
+        this.#listeners.delete(notice.tapId);
+        return;
       case 'drained':
         this.#containers.get(notice.containerId)?.drained.resolve();
         return;
@@ -223,15 +261,25 @@ export class LogPump {
     this.#log.error({ error: messageOf(failure), delayMs }, 'the log thread died, it is started again');
     await this.#clock.sleep(delayMs);
     if (this.#stopping) {
-      this.#rejectPending();
+      this.#endAll();
       return;
     }
+    const tapped = new Set([...this.#pending.values()].map(({ request }) => request.op === 'tap' && request.tapId));
     const asked = new Set([...this.#pending.values()].map(({ request }) => request.op === 'open' && request.spec.containerId));
     const thread = (this.#thread = this.#startThread());
     for (const [containerId, { spec }] of this.#containers) {
       if (!asked.has(containerId)) this.#post(thread, { op: 'open', seq: 0, spec });
     }
     for (const { request } of this.#pending.values()) this.#post(thread, request);
+    for (const [tapId, { containerId, stream, output }] of this.#listeners) {
+      if (!tapped.has(tapId)) this.#post(thread, { op: 'tap', seq: 0, containerId, tapId, stream, fd: output.fd });
+    }
+  }
+
+  #endAll(): void {
+    for (const { output } of this.#listeners.values()) output.abandon();
+    this.#listeners.clear();
+    this.#rejectPending();
   }
 
   #rejectPending(): void {

@@ -3,6 +3,7 @@ import { errnoOf, messageOf } from '../lib/errors.ts';
 import { read, setPipeSize } from '../linux/libc.ts';
 import type { LogStream } from './log-line.ts';
 import { LogStage } from './log-stage.ts';
+import { LogTaps } from './log-tap.ts';
 
 /** What one read of a FIFO gave. */
 export type Taken = { readonly bytes: number } | 'nothing' | 'end';
@@ -19,6 +20,8 @@ export class LogSource {
   /** The stage's bytes that are in the log. */
   settled = 0;
   ended = false;
+  /** Who else gets what is taken. */
+  readonly taps = new LogTaps();
   /** Absent where bytes go straight to memory: nothing is logged, or the stage's disk took nothing more. */
   #stage: LogStage | undefined;
 
@@ -94,6 +97,7 @@ export class LogSource {
   endReading(): void {
     if (!this.ended) closeSync(this.fifoFd);
     this.ended = true;
+    this.taps.end();
   }
 
   /** Closes the FIFO and the stage; the stage's file stays. */

@@ -6,6 +6,7 @@ import { EPOLLIN, epollAdd, epollRemove, epollWait, read } from '../linux/libc.t
 import { ContainerLog, makeLogBuffers } from './container-log.ts';
 import type { ContainerLogSpec, LogNotice, LogRequest } from './log-messages.ts';
 import type { LogSource } from './log-source.ts';
+import { LogTap } from './log-tap.ts';
 
 /** What the main thread hands the log thread at its start. */
 export interface LogWorkerData {
@@ -38,6 +39,7 @@ class LogThread {
   readonly #logs = new Map<string, ContainerLog>();
   readonly #watched = new Map<number, { readonly log: ContainerLog; readonly source: LogSource }>();
   readonly #drops = new Map<string, Drops>();
+  readonly #taps = new Map<number, LogTap>();
   #stopped = false;
 
   constructor(data: LogWorkerData) {
@@ -119,6 +121,12 @@ class LogThread {
       case 'close':
         this.#close(request.containerId);
         return;
+      case 'tap':
+        this.#tap(request);
+        return;
+      case 'untap':
+        this.#taps.get(request.tapId)?.end('gone');
+        return;
       case 'stop':
         for (const log of this.#logs.values()) log.leave();
         this.#stopped = true;
@@ -137,6 +145,17 @@ class LogThread {
       epollAdd(this.#epollFd, source.fifoFd, EPOLLIN);
       this.#watched.set(source.fifoFd, { log, source });
     }
+  }
+
+  #tap({ containerId, tapId, stream, fd }: LogRequest & { readonly op: 'tap' }): void {
+    const tap = new LogTap(fd, (why) => {
+      this.#taps.delete(tapId);
+      this.#notify({ op: 'tapEnded', tapId, why });
+    });
+    this.#taps.set(tapId, tap);
+    const log = this.#logs.get(containerId);
+    if (log === undefined) tap.end('ended');
+    else log.tap(stream, tap);
   }
 
   #finish(containerId: string): void {

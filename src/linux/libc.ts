@@ -50,6 +50,7 @@ export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
 
 export const O_CLOEXEC = 0x80000;
+export const O_NONBLOCK = 0x800;
 const SPLICE_F_NONBLOCK = 0x2;
 const EPOLL_CLOEXEC = 0x80000;
 const EPOLL_CTL_ADD = 1;
@@ -286,10 +287,10 @@ export function mkfifo(path: string, mode: number): void {
   check('mkfifo', c.mkfifo(path, mode), path);
 }
 
-/** Makes a close-on-exec pipe. */
-export function pipe(): { readonly readEnd: number; readonly writeEnd: number } {
+/** Makes a close-on-exec pipe; `flags` may be `O_NONBLOCK`, for both ends. */
+export function pipe(flags = 0): { readonly readEnd: number; readonly writeEnd: number } {
   const ends = new Int32Array(2);
-  check('pipe2', c.pipe2(new Uint8Array(ends.buffer), O_CLOEXEC));
+  check('pipe2', c.pipe2(new Uint8Array(ends.buffer), O_CLOEXEC | flags));
   return { readEnd: ends[0] ?? -1, writeEnd: ends[1] ?? -1 };
 }
 

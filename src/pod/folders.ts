@@ -60,6 +60,11 @@ export class Folders {
     return path.join(this.state, 'containers');
   }
 
+  /** The FIFO that a container's own process reads from. */
+  containerStdin(id: string): string {
+    return path.join(this.containerState(id), 'stdin');
+  }
+
   /** The folders of all execs in a container. */
   execsState(containerId: string): string {
     return path.join(this.containerState(containerId), 'exec');

@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /**
  * What the Pod layer needs of its surroundings, in its own words. `app.ts` hands in the real things;
  * tests hand in fakes that pass the same contract suites.
@@ -217,6 +219,14 @@ export interface NetworkPort {
   ): Promise<void>;
 }
 
+/** What a container writes, as one listener gets it. */
+export interface TappedPort {
+  readonly source: Readable;
+  /** Why it ended: with the output, or because the listener fell behind or left. */
+  readonly ended: Promise<'ended' | 'behind' | 'gone'>;
+  stop(): void;
+}
+
 export interface LogPumpPort {
   open(log: {
     readonly containerId: string;
@@ -226,6 +236,7 @@ export interface LogPumpPort {
     readonly stateDir: string;
   }): Promise<void>;
   reopen(containerId: string): Promise<void>;
+  tap(containerId: string, stream: 'stdout' | 'stderr'): Promise<TappedPort>;
   drained(containerId: string): Promise<void>;
   close(containerId: string): Promise<void>;
 }

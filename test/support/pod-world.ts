@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { KeyedLock } from '../../src/lib/keyed-lock.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -150,6 +151,7 @@ export class FakeSurroundings {
       this.openLogs.add(containerId);
     },
     reopen: async () => {},
+    tap: async () => ({ source: Readable.from([]), ended: Promise.resolve('ended'), stop: () => {} }),
     drained: async () => {},
     close: async (containerId) => void this.openLogs.delete(containerId),
   };

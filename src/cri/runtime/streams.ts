@@ -13,6 +13,7 @@ export interface AskedStreams {
 /** The streaming server, as the RPCs need it: each call gives the URL at which the client is served, once. */
 export interface Streams {
   exec(container: Container, command: readonly string[], streams: AskedStreams): Promise<string>;
+  attach(container: Container, streams: AskedStreams): Promise<string>;
   /** `ports` are for clients that cannot name one with each connection. */
   portForward(sandbox: Sandbox, ports: readonly number[]): Promise<string>;
 }

@@ -56,6 +56,7 @@ function handlersOf(world: PodWorld): Partial<RpcHandlers> {
     stats: new StatsReader(parts),
     streams: {
       exec: async () => 'http://node/exec/token',
+      attach: async () => 'http://node/attach/token',
       portForward: async () => 'http://node/portforward/token',
     },
   });
