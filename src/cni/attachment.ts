@@ -145,10 +145,11 @@ const argumentFields: Readonly<Record<string, string>> = {
   K8S_POD_UID: 'config.metadata.uid',
 };
 
-// CNI_ARGS has no way to quote: a ";" in a Pod's name would become an argument of its own.
+// CNI_ARGS has no way to quote: a ";" in a Pod's name would become an argument of its own, and plugins refuse a
+// second "=".
 function checkArgs(args: readonly (readonly [string, string])[]): readonly (readonly [string, string])[] {
   for (const [key, value] of args) {
-    if (/[;\0]/.test(value)) throw invalidField(argumentFields[key] ?? key, value, 'CNI arguments hold neither ";" nor NUL');
+    if (/[;=\0]/.test(value)) throw invalidField(argumentFields[key] ?? key, value, 'CNI arguments hold none of ";", "=" and NUL');
   }
   return args;
 }

@@ -110,7 +110,13 @@ export function parseAuthConfig(config: AuthConfig | null | undefined): Registry
 }
 
 function parseSecret(config: AuthConfig): Secret | undefined {
-  if (config.registryToken !== '') return { kind: 'bearer', secret: config.registryToken };
+  if (config.registryToken !== '') {
+    // It is sent as it is, in a header.
+    if (/\p{Cc}/u.test(config.registryToken)) {
+      throw new CodedError('invalidArgument', 'auth.registry_token is not a token: it holds control characters');
+    }
+    return { kind: 'bearer', secret: config.registryToken };
+  }
   if (config.username !== '' && config.password !== '') {
     return { kind: 'basic', username: config.username, secret: config.password };
   }

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, ftruncateSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
-import { CodedError, errnoOf, wrapError } from '../lib/errors.ts';
+import { CodedError, errnoOf, messageOf, wrapError } from '../lib/errors.ts';
 import { seekEnd, write } from '../linux/libc.ts';
 import type { LogPosition } from './log-journal.ts';
 
@@ -8,6 +8,16 @@ import type { LogPosition } from './log-journal.ts';
 export interface Appended {
   readonly written: number;
   readonly error?: unknown;
+}
+
+/** A file stands in the way, or a link leads round: the Pod's log_directory is no folder and will not become one. */
+function makeLogFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    if (!['EEXIST', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'].includes(errnoOf(error) ?? '')) throw error;
+    throw new CodedError('failedPrecondition', `make the folder of logs ${folder}: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** A container's log file, as the kubelet reads it. */
@@ -23,7 +33,7 @@ export class LogFile {
    */
   constructor(file: string) {
     const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
-    mkdirSync(path.dirname(file), { recursive: true, mode: 0o755 });
+    makeLogFolder(path.dirname(file));
     try {
       this.#fd = openSync(file, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o640);
     } catch (error) {

@@ -7,7 +7,7 @@ import type { Sandbox } from './sandbox.ts';
 /** Tells sandboxes' records from containers'; cAdvisor takes network counters only from `sandbox`. */
 export const kindLabel = 'io.cri-containerd.kind';
 
-/** containerd limits a label to 4096 bytes, key and value together; annotations go elsewhere for that. */
+/** containerd limits a label to 4096 bytes, key and value together, and wants a key; annotations go elsewhere for that. */
 const labelLimit = 4096;
 
 /** Where containerd's CRI keeps a sandbox's metadata, and node tools look for it. */
@@ -65,6 +65,8 @@ function snakeConfig(config: PodSandboxConfig__Output): object {
 
 function fitting(labels: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(labels).filter(([key, value]) => Buffer.byteLength(key) + Buffer.byteLength(value) <= labelLimit),
+    Object.entries(labels).filter(
+      ([key, value]) => key !== '' && Buffer.byteLength(key) + Buffer.byteLength(value) <= labelLimit,
+    ),
   );
 }

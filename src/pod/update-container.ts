@@ -45,7 +45,7 @@ async function update(parts: UpdateParts, container: Container, asked: LinuxCont
     } catch (error) {
       await containerd.containers.update(stored, ['spec']);
       // It ended in between: its next start is a new container, and this one needs nothing any more.
-      if (isKind(error, 'notFound')) return;
+      if (await hasEnded(parts, container.id)) return;
       throw error;
     }
   }
@@ -53,4 +53,13 @@ async function update(parts: UpdateParts, container: Container, asked: LinuxCont
     ...container.status,
     resources: mergeCriResources(container.status.resources, asked),
   });
+}
+
+/** Whether a task runs no longer. The shim has no error of its own for that, only words. */
+async function hasEnded(parts: UpdateParts, id: string): Promise<boolean> {
+  try {
+    return (await parts.containerd.tasks.get(id)).status === 'stopped';
+  } catch (error) {
+    return isKind(error, 'notFound');
+  }
 }

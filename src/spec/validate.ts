@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import path from 'node:path';
 
 import { CodedError, invalidField } from '../lib/errors.ts';
@@ -14,6 +15,7 @@ import { stopSignalNumber } from './signals.ts';
 import { checkSysctls } from './sysctls.ts';
 import { resolveUser } from './user.ts';
 import { checkContainerNamespaces, checkSandboxNamespaces } from './validate-namespaces.ts';
+import { checkResources } from './validate-resources.ts';
 
 const protocols: readonly string[] = ['TCP', 'UDP', 'SCTP'];
 // The kernel's limit on a host name (__NEW_UTS_LEN).
@@ -34,12 +36,20 @@ export function validateSandboxConfig(config: PodSandboxConfig__Output | null): 
   }
   if (/[\0\s/]/u.test(config.hostname)) throw invalidField('config.hostname', config.hostname, 'not a host name');
   if (config.logDirectory !== '') requireAbsolute('config.log_directory', config.logDirectory);
-  for (const [at, { protocol, containerPort, hostPort }] of config.portMappings.entries()) {
+  for (const [at, { protocol, containerPort, hostPort, hostIp }] of config.portMappings.entries()) {
     if (!protocols.includes(protocol)) {
       throw invalidField(`config.port_mappings[${at}].protocol`, protocol, `known are ${protocols.join(', ')}`);
     }
     requirePort(`config.port_mappings[${at}].container_port`, containerPort);
     requirePort(`config.port_mappings[${at}].host_port`, hostPort);
+    // Without a port of the host nothing is mapped, and nothing else of the mapping counts.
+    if (hostPort === 0) continue;
+    if (containerPort === 0) {
+      throw invalidField(`config.port_mappings[${at}].container_port`, 0, `host port ${hostPort} needs a port to be mapped to`);
+    }
+    if (hostIp !== '' && isIP(hostIp) === 0) {
+      throw invalidField(`config.port_mappings[${at}].host_ip`, hostIp, 'not an address');
+    }
   }
   if (config.dnsConfig !== null) resolvConfText(config.dnsConfig);
   checkSandboxSecurity(config);
@@ -72,6 +82,8 @@ export function validateContainerConfig(
     throw invalidField('config.log_path', config.logPath, "it is a path below the Pod's log_directory, without \"..\"");
   }
   stopSignalNumber(config.stopSignal, '');
+  const resources = config.linux?.resources ?? null;
+  if (resources !== null) checkResources('config.linux.resources', resources);
   checkContainerSecurity(config, sandboxConfig);
   return config;
 }

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { anyRequests, overlaid, resolved, type AnyRequests } from './any-request.ts';
 import type { CriClient } from './cri-client.ts';
 
-/** One request of a storm; `$pod`, `$container`, `$image`, `$folder` and `$fresh` in it are filled in when it is sent. */
+/** One request of a storm. `$pod`, `$container`, `$image`, `$folder`, `$cgroup` and `$fresh` in it are filled in when it is sent. */
 export interface StormCall {
   readonly rpc: string;
   readonly request: object;
@@ -17,6 +17,8 @@ export interface StormTarget {
   readonly image: string;
   /** A folder of the tests' own, for whatever requests name on the host. */
   readonly folder: string;
+  /** A cgroup likewise. */
+  readonly cgroup: string;
 }
 
 const digest = `sha256:${'0'.repeat(64)}`;
@@ -40,7 +42,7 @@ const vocabulary = {
   log_directory: ['$folder/logs', 'relative', '$folder/file', '/\0'],
   log_path: ['a.log', 'a/0.log', '../up.log', '\0', '/a'],
   working_dir: ['/', '/tmp', 'tmp', '/etc/passwd', '\0'],
-  cgroup_parent: ['', '', '/pw-storm', 'pw-storm', '/pw-storm.slice'],
+  cgroup_parent: ['', '', '$cgroup', '/pw-storm.slice'],
   localhost_ref: ['$folder/file', '$folder/new', 'p.json', '/\0', 'localhost/x'],
   seccomp_profile_path: ['unconfined', 'runtime/default', 'localhost/$folder/file', 'localhost/x', 'x'],
   apparmor_profile: ['unconfined', 'runtime/default', 'localhost/x', 'x'],
@@ -128,10 +130,11 @@ export async function letLoose(target: StormTarget, calls: readonly StormCall[],
   let serial = 0;
   let turn = 0;
   const names = (text: string): string =>
-    text.replace(/\$(pod|container|image|folder|fresh)\b/g, (_whole, what: string) => {
+    text.replace(/\$(pod|container|image|folder|cgroup|fresh)\b/g, (_whole, what: string) => {
       if (what === 'fresh') return `s${++serial}`;
       if (what === 'image') return target.image;
       if (what === 'folder') return target.folder;
+      if (what === 'cgroup') return target.cgroup;
       const known = what === 'pod' ? pods : containers;
       return known[turn++ % Math.max(1, known.length)] ?? 'e'.repeat(64);
     });

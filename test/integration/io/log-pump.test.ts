@@ -125,7 +125,7 @@ describe('the log pump', () => {
     assert.equal(fs.existsSync(spec.logPath), false);
   });
 
-  it('refuses a log that is a symlink or a FIFO, and follows a symlinked folder', async () => {
+  it('refuses a log that is a symlink, a FIFO or below a file, and follows a symlinked folder', async () => {
     const link = await container('link');
     fs.mkdirSync(path.dirname(link.logPath), { recursive: true });
     fs.symlinkSync(path.join(dir, 'elsewhere'), link.logPath);
@@ -136,6 +136,10 @@ describe('the log pump', () => {
     fs.mkdirSync(path.dirname(fifo.logPath), { recursive: true });
     execFileSync('mkfifo', [fifo.logPath]);
     await assert.rejects(pump.open(fifo), (error) => isKind(error, 'failedPrecondition'));
+
+    fs.writeFileSync(path.join(dir, 'file'), '');
+    const below = await container('below', path.join(dir, 'file', '0.log'));
+    await assert.rejects(pump.open(below), (error) => isKind(error, 'failedPrecondition'));
 
     fs.mkdirSync(path.join(dir, 'real'));
     fs.symlinkSync(path.join(dir, 'real'), path.join(dir, 'folder'));

@@ -69,6 +69,7 @@ describe('the parameters of an attachment', () => {
     ['a bandwidth that is too small', { annotations: { 'kubernetes.io/egress-bandwidth': '1' } }, /egress-bandwidth"\] is "1"/],
     ['a bandwidth that is too large', { annotations: { 'kubernetes.io/egress-bandwidth': '2P' } }, /egress-bandwidth"\] is "2P"/],
     ['a Pod name that would add an argument', { pod: { name: 'a;IP=10.0.0.1', namespace: 'd', uid: 'u' } }, /^config\.metadata\.name is /],
+    ['a uid that would end its argument', { pod: { name: 'a', namespace: 'd', uid: 'u=1' } }, /^config\.metadata\.uid is "u=1"/],
     ['an id that is no name', { id: '../x' }, /the sandbox id/],
     ['an interface name that is too long', { ifName: 'a-very-long-name' }, /the interface name/],
     ['an interface name with a slash', { ifName: 'a/b' }, /the interface name/],

@@ -77,7 +77,7 @@ describe('any well-formed requests', function () {
         try {
           await withServer(handlersOf(world), async (client) => {
             const folder = path.join(world.folder, 'host');
-            const answers = await letLoose({ client, image, folder }, calls);
+            const answers = await letLoose({ client, image, folder, cgroup: '/storm' }, calls);
             for (const answer of answers) {
               assertSensible(answer);
               seen.set(answer.rpc, (seen.get(answer.rpc) ?? new Set()).add(status[answer.code]));

@@ -38,6 +38,11 @@ describe('registry credentials', () => {
         return true;
       });
     }
+    assert.throws(() => parseAuthConfig({ ...none, registryToken: 's3cret\r\nX: y' }), (error: Error) => {
+      assert.match(error.message, /^auth\.registry_token /);
+      assert.doesNotMatch(error.message, /s3cret/);
+      return true;
+    });
     const serverAddress = 'https://u:s3cret@/';
     assert.throws(() => parseAuthConfig({ ...none, username: 'u', password: 'p', serverAddress }), (error: Error) => {
       assert.doesNotMatch(error.message, /s3cret/);

@@ -8,9 +8,11 @@ import { runSandbox } from '../../../src/pod/run-sandbox.ts';
 import type { Sandbox } from '../../../src/pod/sandbox.ts';
 import { startContainer } from '../../../src/pod/start-container.ts';
 import { stopContainer } from '../../../src/pod/stop-container.ts';
+import { updateContainer } from '../../../src/pod/update-container.ts';
 import { containerConfig, sandboxConfig } from '../../support/pod-requests.ts';
 import { makePodWorld, type PodWorld } from '../../support/pod-world.ts';
 import { until } from '../../support/until.ts';
+import { resources } from '../spec/fixtures.ts';
 
 describe('a container', () => {
   let world: PodWorld;
@@ -178,5 +180,24 @@ describe('a container', () => {
     await late;
     assert.deepEqual(await world.inventory(), []);
     assert.equal(world.parts.containers.size, 0);
+  });
+
+  it('whose label has no key is created all the same, and tells of the label', async () => {
+    const labels = { '': 'odd', app: 'web' };
+    const container = await create({ labels });
+    assert.deepEqual(container.record.config.labels, labels);
+    const stored = await world.containerd.containers.get(container.id);
+    assert.deepEqual(Object.keys(stored.labels).toSorted(), ['app', 'io.cri-containerd.kind']);
+  });
+
+  it('that ends while it is updated is updated as one that ended before', async () => {
+    const container = await started();
+    world.containerd.faults.failNext('tasks.update', new CodedError('unknown', 'cannot update a stopped container'));
+    const held = world.containerd.faults.hold('tasks.get');
+    const updated = updateContainer(world.parts, container, resources({ cpuShares: '10' }));
+    await held.arrived;
+    world.containerd.tasks.exit(container.id, 0);
+    held.release();
+    await updated;
   });
 });

@@ -37,6 +37,8 @@ describe('a pod sandbox config', () => {
     { name: 'with a host name of two lines', over: { hostname: 'a\nb' }, says: ['config.hostname'] },
     { name: 'with a relative log directory', over: { logDirectory: 'logs' }, says: ['config.log_directory', '"logs"'] },
     { name: 'with a port past 65535', over: { portMappings: [{ protocol: 'TCP', containerPort: 65_536, hostPort: 0, hostIp: '' }] }, says: ['config.port_mappings[0].container_port', '65536'] },
+    { name: 'with a port that is mapped to none', over: { portMappings: [{ protocol: 'TCP', containerPort: 0, hostPort: 80, hostIp: '' }] }, says: ['config.port_mappings[0].container_port', '0', '80'] },
+    { name: 'with a port on no address', over: { portMappings: [{ protocol: 'TCP', containerPort: 80, hostPort: 80, hostIp: 'x' }] }, says: ['config.port_mappings[0].host_ip', '"x"'] },
     { name: 'with a port of an unknown protocol', over: { portMappings: [{ protocol: unknownEnum(7), containerPort: 80, hostPort: 80, hostIp: '' }] }, says: ['config.port_mappings[0].protocol', '7', 'SCTP'] },
     { name: 'with a broken nameserver', over: { dnsConfig: { servers: ['a b'], searches: [], options: [] } }, says: ['config.dns_config.servers', '"a b"'] },
     { name: 'with a group but no user', security: { runAsGroup: { value: '5' } }, says: ['config.linux.security_context.run_as_group', '"5"'] },
