@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { CodedError } from '../../../src/lib/errors.ts';
 import { createContainer } from '../../../src/pod/create-container.ts';
 import type { Container } from '../../../src/pod/container.ts';
@@ -9,6 +11,7 @@ import type { Sandbox } from '../../../src/pod/sandbox.ts';
 import { startContainer } from '../../../src/pod/start-container.ts';
 import { stopContainer } from '../../../src/pod/stop-container.ts';
 import { updateContainer } from '../../../src/pod/update-container.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { containerConfig, sandboxConfig } from '../../support/pod-requests.ts';
 import { makePodWorld, type PodWorld } from '../../support/pod-world.ts';
 import { until } from '../../support/until.ts';
@@ -199,5 +202,54 @@ describe('a container', () => {
     world.containerd.tasks.exit(container.id, 0);
     held.release();
     await updated;
+  });
+
+  it('that ends in the moment of its start has the exit code it ended with (#12)', async () => {
+    world.containerd.tasks.onStart = () => 7;
+    const container = await started();
+    await container.exited;
+    assert.deepEqual([container.state, container.status.exitCode], ['CONTAINER_EXITED', 7]);
+  });
+
+  it('that hangs in the kernel stays RUNNING after its SIGKILL, and its stop can be tried again (#7)', async () => {
+    const clock = new ManualClock();
+    const other = await makePodWorld(clock);
+    try {
+      const podId = await runSandbox(other.parts, { config: sandboxConfig(), runtimeHandler: '' });
+      const id = await createContainer(other.parts, other.parts.sandboxes.get(podId), { config: containerConfig() });
+      const container = other.parts.containers.get(id);
+      await until('its sandbox is complete', () => other.parts.pauses.pid(podId) > 0);
+      // Nobody hears of its end as long as the kernel keeps it.
+      const end = other.containerd.faults.hold('tasks.wait');
+      await startContainer(other.parts, container);
+      await end.arrived;
+      const stop = stopContainer(other.parts, container, 0);
+      await until('the stop waits for the end', () => clock.sleeping > 0);
+      const refused = assert.rejects(stop, { kind: 'deadlineExceeded', message: /still running/u });
+      clock.advance(60_000);
+      await refused;
+      assert.equal(container.state, 'CONTAINER_RUNNING');
+      end.release();
+      await container.exited;
+      await stopContainer(other.parts, container, 0);
+      assert.equal(container.status.exitCode, 137);
+    } finally {
+      await other.end();
+    }
+  });
+
+  it('with a label that containerd would not take keeps it in its own record (#75)', async () => {
+    const labels = { long: 'x'.repeat(5_000), short: 'x' };
+    const container = await create({ labels, annotations: { long: 'x'.repeat(100_000) } });
+    assert.deepEqual(container.record.config.labels, labels);
+    const stored = await world.containerd.containers.get(container.id);
+    assert.deepEqual(Object.keys(stored.labels).toSorted(), ['io.cri-containerd.kind', 'short']);
+  });
+
+  it('is not made from a file of a checkpoint, which is an image that is not here (#87)', async () => {
+    const file = path.join(world.folder, 'checkpoint.tar');
+    await writeFile(file, '');
+    const image = { image: file, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' };
+    await assert.rejects(create({ image }), { kind: 'notFound' });
   });
 });
