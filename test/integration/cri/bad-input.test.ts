@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { ContainerConfig } from '../../../src/types/cri/runtime/v1/ContainerConfig.ts';
 import type { PodSandboxConfig } from '../../../src/types/cri/runtime/v1/PodSandboxConfig.ts';
 import { busyboxImage, foreignImage } from '../../../hack/images/catalogue.ts';
@@ -8,6 +9,7 @@ import type { Pod } from '../../support/cri-pod.ts';
 
 const unknownId = '0123456789abcdef'.repeat(4);
 const security = (namespaceOptions: object) => ({ linux: { securityContext: { namespaceOptions } } });
+const options = 'config.linux.security_context.namespace_options';
 const range = { hostId: 100_000, containerId: 0, length: 65_536 };
 const userns = (usernsOptions: object) => security({ pid: 'CONTAINER', usernsOptions });
 const mount = (fields: object): ContainerConfig => ({ mounts: [{ containerPath: '/vol', hostPath: '/tmp', ...fields }] });
@@ -18,9 +20,9 @@ const badPods: readonly [what: string, config: PodSandboxConfig, words: readonly
   ['no namespace', { metadata: { name: 'n', namespace: '', uid: 'u' } }, ['metadata.namespace']],
   ['no uid', { metadata: { name: 'n', namespace: 'n', uid: '' } }, ['metadata.uid']],
   ['no metadata', { metadata: null }, ['metadata']],
-  ['a network mode of containers', security({ network: 'CONTAINER' }), ['network', 'CONTAINER']],
-  ['a PID target', security({ pid: 'TARGET' }), ['pid', 'TARGET']],
-  ['an unknown IPC mode', security({ ipc: 9 }), ['ipc', '9']],
+  ['a network mode of containers', security({ network: 'CONTAINER' }), [`${options}.network is "CONTAINER"`]],
+  ['a PID target', security({ pid: 'TARGET' }), [`${options}.pid is "TARGET"`, 'POD, CONTAINER, NODE']],
+  ['an unknown IPC mode', security({ ipc: 9 }), [`${options}.ipc is 9`]],
   ['a group without a user', { linux: { securityContext: { runAsGroup: { value: 5 } } } }, ['run_as_group', '5']],
   ['a sysctl that is none of a Pod', { linux: { sysctls: { 'kernel.panic': '1' } } }, ['kernel.panic']],
   ['a sysctl that leaves its folder', { linux: { sysctls: { 'net/../kernel/panic': '1' } } }, ['net/../kernel/panic']],
@@ -66,6 +68,16 @@ const badContainers: readonly [what: string, config: ContainerConfig, words: rea
   ['no target', security({ pid: 'TARGET' }), ['target_id']],
   ["a user namespace that is not the Pod's", userns({ mode: 'POD', uids: [range], gids: [range] }), ['userns_options']],
   ['an environment variable without a name', { envs: [{ key: '', value: Buffer.from('x') }] }, ['envs[0].key']],
+  [
+    'a device that is none beside a volume that is there',
+    {
+      mounts: [{ containerPath: '/vol', image: { image: busyboxImage }, readonly: true }],
+      devices: [{ hostPath: '/etc/passwd', containerPath: '/dev/x' }],
+    },
+    ['config.devices[0].host_path', '/etc/passwd'],
+  ],
+  ['a user that the image does not know', { linux: { securityContext: { runAsUsername: 'nobody-here' } } }, ['run_as_username is "nobody-here"', '/etc/passwd']],
+  ['negative CPU shares', { linux: { resources: { cpuShares: '-5' } } }, ['config.linux.resources.cpu_shares', '-5']],
   ['a device that is none', { devices: [{ hostPath: '/etc/passwd', containerPath: '/dev/x' }] }, ['host_path', '/etc/passwd']],
   ['a stop signal that is none', { stopSignal: 999 as never }, ['999']],
   [
@@ -117,6 +129,9 @@ describe('bad input', function () {
         const config = { ...pod.containerConfig(given), ...('metadata' in given && { metadata: given.metadata ?? null }) };
         await cri().refuse('CreateContainer', { podSandboxId: pod.id, config }, 'INVALID_ARGUMENT', ...words);
         assert.deepEqual(await cri().containerIds(), []);
+        const { root, state } = cri().podwright;
+        const folders = await Promise.all([root, state].map((top) => readdir(path.join(top, 'containers')).catch(() => [])));
+        assert.deepEqual(folders.flat(), []);
         await cri().assertNothingLeft(before);
       });
     }

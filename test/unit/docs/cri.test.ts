@@ -56,6 +56,19 @@ describe('docs/cri.md', () => {
     }
   });
 
+  it('names a test for each corner case, and one that is there', () => {
+    const cases = readFileSync(path.join(root, 'docs/cri.md'), 'utf8')
+      .split('\n')
+      .filter((line) => /^\| \d/.test(line))
+      .map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+    assert.deepEqual(cases.map(([number]) => Number(number)), Array.from({ length: 87 }, (_, n) => n + 1));
+    for (const [number, what, tests = ''] of cases) {
+      assert.ok(what !== '' && codes(tests).length > 0, `#${number}`);
+      const missing = codes(tests).filter((test) => !existsSync(path.join(root, 'test', `${test}.test.ts`)));
+      assert.deepEqual(missing, [], `#${number}`);
+    }
+  });
+
   it('says for what reason a field is not looked at', () => {
     for (const { names, what } of rows) assert.ok(what !== 'not looked at' && what !== '', names.join(', '));
   });
