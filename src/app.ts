@@ -21,6 +21,7 @@ import { CodedError, messageOf } from './lib/errors.ts';
 import { KeyedLock } from './lib/keyed-lock.ts';
 import type { Log } from './lib/log.ts';
 import { readKernelFacts } from './linux/host-facts.ts';
+import { readLxcContexts } from './linux/selinux.ts';
 import { bootId } from './linux/procfs.ts';
 import type { ContainerStatusRecord } from './pod/container-records.ts';
 import type { Container } from './pod/container.ts';
@@ -36,6 +37,7 @@ import { markBroken } from './pod/recover-sandbox.ts';
 import { recover } from './pod/recover.ts';
 import { StatsReader } from './pod/stats.ts';
 import type { Sandbox, SandboxRecord } from './pod/sandbox.ts';
+import { parseLxcContexts } from './spec/selinux.ts';
 
 /** How long calls under way may take to end when podwright is told to stop, ms. */
 const drainMs = 10_000;
@@ -63,6 +65,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   await containerd.namespaces.ensure(config.containerd.namespace);
 
   const host = await readKernelFacts();
+  const selinux = host.selinuxEnabled ? parseLxcContexts((await readLxcContexts()) ?? '') : undefined;
   const runtimes = await buildRuntimes(config, containerd, host, log);
   const images = await buildImages({ config, containerd, folders, clock, log });
   const network = await buildNetwork({ config, clock, log });
@@ -77,7 +80,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
     log,
     clock,
     folders,
-    host,
+    host: selinux === undefined ? host : { ...host, selinux },
     kernel: linuxKernel(host.cgroupVersion),
     bootId: await bootId(),
     namespace: config.containerd.namespace,

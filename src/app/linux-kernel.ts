@@ -12,6 +12,7 @@ import { readMountinfo } from '../linux/mountinfo.ts';
 import { pinNamespaces, unpinNamespaces } from '../linux/namespaces.ts';
 import { readNetnsCounters } from '../linux/net-dev.ts';
 import { rdtClasses } from '../linux/resctrl.ts';
+import { knowsLabel, relabel } from '../linux/selinux.ts';
 import { pinUserNamespaces } from '../linux/user-namespaces.ts';
 import { parseApparmorProfiles } from '../spec/apparmor.ts';
 import type { KernelPort } from '../pod/kernel.ts';
@@ -57,6 +58,8 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
       return parseApparmorProfiles(await readFile('/sys/kernel/security/apparmor/profiles', 'utf8'));
     },
     rdtClasses,
+    knowsLabel,
+    relabel,
     hostname: () => os.hostname(),
     oomKills: cgroupOomKills,
     async cgroupUsage(cgroupsPath) {

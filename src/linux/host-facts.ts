@@ -5,6 +5,7 @@ import path from 'node:path';
 import { cgroupRoot, cgroupVersion } from './cgroup.ts';
 import { readMountinfo } from './mountinfo.ts';
 import type { MountEntry } from './mountinfo.ts';
+import { isSelinuxOn } from './selinux.ts';
 
 /** What the node's kernel can do, as the spec builder has to know it. */
 export interface KernelFacts {
@@ -41,7 +42,7 @@ export async function readKernelFacts(): Promise<KernelFacts> {
     lastCap: Number(await readFile('/proc/sys/kernel/cap_last_cap', 'utf8')),
     ownCaps: parseBoundingSet(status),
     apparmorEnabled: await apparmorEnabled(),
-    selinuxEnabled: mounts.some(({ fsType }) => fsType === 'selinuxfs'),
+    selinuxEnabled: isSelinuxOn(mounts, await textOf('/proc/self/attr/current')),
     swapController: await exists(...swapFiles(version)),
     hugetlbSizes: await hugetlbSizes(version),
     seccompArch: os.machine(),

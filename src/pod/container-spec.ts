@@ -8,7 +8,7 @@ import { asksForRdt } from '../spec/class-annotations.ts';
 import { buildContainerSpec, classSubject, type ContainerSpecInput } from '../spec/container-spec.ts';
 import type { ResolvedDevice } from '../spec/devices.ts';
 import type { HookFile } from '../spec/hooks.ts';
-import { type DeclaredVolume, needsMountInfo, type ResolvedMount } from '../spec/mounts.ts';
+import { type DeclaredVolume, type MountInput, needsMountInfo, type ResolvedMount } from '../spec/mounts.ts';
 import type { SandboxNamespaces } from '../spec/namespaces.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import { seccompFile } from '../spec/seccomp.ts';
@@ -16,6 +16,7 @@ import { stopSignalNumber } from '../spec/signals.ts';
 import { injectCdiDevices } from './cdi.ts';
 import { cgroupsPathOf } from './cgroups.ts';
 import type { ImageVolumeSources } from './image-volumes.ts';
+import { labelFiles } from './labels.ts';
 import type { Parts } from './parts.ts';
 import type { ImageFacts } from './ports.ts';
 import type { Runtime } from './runtimes.ts';
@@ -75,7 +76,7 @@ export async function containerSpec(
   ]);
   const rdtClasses = asksForRdt(classSubject(config, sandbox.config)) ? await parts.kernel.rdtClasses() : undefined;
   const targetPidPath = targetPid(parts, sandbox, config);
-  const input: ContainerSpecInput = {
+  const input: ContainerSpecInput & Pick<MountInput, 'declaredVolumes'> = {
     sandboxId: sandbox.id,
     sandboxConfig: sandbox.config,
     config,
@@ -99,12 +100,14 @@ export async function containerSpec(
     ...(context?.privileged && !runtime.privilegedWithoutHostDevices && { hostDevices: await parts.kernel.hostDevices() }),
     defaults: parts.containerDefaults,
     hookFiles: await readHooks(parts),
+    ...(sandbox.record.selinuxLevel !== undefined && { selinuxLevel: sandbox.record.selinuxLevel }),
     ...(rdtClasses !== undefined && { rdtClasses }),
     ...(seccompProfile !== undefined && { seccompProfile }),
     ...(targetPidPath !== undefined && { targetPidPath }),
     ...(parts.host.apparmorEnabled && { apparmorProfiles: await parts.kernel.apparmorProfiles() }),
   };
   const spec = await injectCdiDevices(parts, layOverBase(runtime.baseSpec, buildContainerSpec(input)), config);
+  await labelFiles(parts, sandbox, spec, input);
   const { uid, gid, additionalGids } = spec.process.user;
   return {
     spec,

@@ -39,6 +39,8 @@ export interface ContainerRecord {
   readonly stopSignal: number;
   readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
   readonly snapshotter: string;
+  /** The SELinux label its root file system is mounted with; absent where SELinux is off. */
+  readonly mountLabel?: string;
 }
 
 /** What changes in a container's life, written beside containerd because a deleted task tells nothing. */

@@ -96,6 +96,7 @@ async function create(
     stopSignal: built.stopSignal,
     user: built.user,
     snapshotter: runtime.snapshotter,
+    ...(built.spec.linux.mountLabel !== undefined && { mountLabel: built.spec.linux.mountLabel }),
   };
   const container = new Container(record, createdStatus(config.linux?.resources ?? null));
   container.process = built.spec.process;

@@ -55,6 +55,10 @@ export interface KernelPort {
   apparmorProfiles(): Promise<readonly string[]>;
   /** The RDT classes there are; undefined where the host has no RDT. */
   rdtClasses(): Promise<readonly string[] | undefined>;
+  /** Whether the SELinux policy that is loaded knows a label. */
+  knowsLabel(label: string): Promise<boolean>;
+  /** Gives files and all below them an SELinux label; what keeps no labels is passed over. */
+  relabel(paths: readonly string[], label: string): Promise<void>;
   /** The host's own name. */
   hostname(): string;
   /** What a cgroup used; undefined when it is gone. */

@@ -9,6 +9,7 @@ import { idMapLabels, readProfile } from './container-spec.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
 import { cgroupsPathOf } from './cgroups.ts';
 import { pauseExtension, pauseExtensionName, sandboxExtension, sandboxExtensionName, sandboxLabels } from './cri-labels.ts';
+import { checkLabels, labelledRoot } from './labels.ts';
 import { sandboxLease } from './leases.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import type { Parts } from './parts.ts';
@@ -18,7 +19,7 @@ import type { Sandbox } from './sandbox.ts';
 
 type PauseParts = Pick<
   Parts,
-  'log' | 'clock' | 'containerd' | 'images' | 'sandboxImage' | 'runtimes' | 'host' | 'namespace'
+  'log' | 'clock' | 'containerd' | 'images' | 'sandboxImage' | 'runtimes' | 'host' | 'kernel' | 'namespace'
 >;
 
 /** The pause container of one sandbox, from the moment somebody wants it. */
@@ -191,7 +192,7 @@ export class PauseKeeper {
       const { pid } = await containerd.tasks.create(
         {
           containerId: id,
-          rootfs,
+          rootfs: labelledRoot(rootfs, spec.linux.mountLabel),
           stdin: '',
           stdout: '',
           stderr: '',
@@ -211,7 +212,7 @@ export class PauseKeeper {
   }
 
   async #spec(sandbox: Sandbox, image: ImageFacts): Promise<OciSpec> {
-    const { runtimes, sandboxImage, host, namespace } = this.#parts;
+    const { runtimes, sandboxImage, host, kernel, namespace } = this.#parts;
     const runtime = runtimes.of(sandbox.record.runtimeHandler);
     const seccompProfile = await readProfile(seccompFile(sandbox.config.linux?.securityContext ?? null));
     const spec = buildPauseSpec({
@@ -224,7 +225,9 @@ export class PauseKeeper {
       host,
       passedAnnotations: passedAnnotations(sandbox.config.annotations, runtime.podAnnotations),
       ...(seccompProfile !== undefined && { seccompProfile }),
+      ...(sandbox.record.selinuxLevel !== undefined && { selinuxLevel: sandbox.record.selinuxLevel }),
     });
+    await checkLabels(kernel, spec);
     return layOverBase(runtime.baseSpec, spec);
   }
 

@@ -6,6 +6,7 @@ import { validateSandboxConfig } from '../spec/validate.ts';
 import { removeOwnCgroup } from './cgroups.ts';
 import { newId } from './ids.ts';
 import { toJson } from './json.ts';
+import { levelFor } from './labels.ts';
 import { leaseLabel, sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
@@ -62,6 +63,7 @@ export async function runSandbox(
       bootId: parts.bootId,
       namespaces: {},
       network: undefined,
+      ...levelFor(parts, config),
       overhead: config.linux?.overhead ?? null,
       resources: config.linux?.resources ?? null,
     });

@@ -42,6 +42,8 @@ export interface SandboxRecord {
   readonly bootId: string;
   readonly namespaces: PinnedNamespaces;
   readonly network: SandboxNetwork | undefined;
+  /** The SELinux level of all its processes and files; absent where SELinux is off. */
+  readonly selinuxLevel?: string;
   /** The last resources of UpdatePodSandboxResources. */
   readonly overhead: LinuxContainerResources__Output | null;
   readonly resources: LinuxContainerResources__Output | null;

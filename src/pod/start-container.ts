@@ -3,6 +3,7 @@ import { endedStatus, writeStatus } from './container-status.ts';
 import type { Container } from './container.ts';
 import { makeOutput } from './container-output.ts';
 import { discardTask } from './discard.ts';
+import { labelledRoot } from './labels.ts';
 import { sandboxLease } from './leases.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -60,7 +61,7 @@ async function start(parts: StartParts, sandbox: Sandbox, container: Container):
   const { pid } = await containerd.tasks.create(
     {
       containerId: id,
-      rootfs,
+      rootfs: labelledRoot(rootfs, record.mountLabel),
       ...streams,
       terminal: record.config.tty,
       ...(runtime.options && { options: runtime.options }),

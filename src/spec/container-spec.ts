@@ -73,7 +73,8 @@ export function buildContainerSpec(input: ContainerSpecInput): OciSpec {
   const context = config.linux?.securityContext ?? null;
   const privileged = context?.privileged ?? false;
   const capabilities = buildCapabilities(context?.capabilities ?? null, privileged, grantableCapabilities(host));
-  const labels = selinuxLabels(context?.selinuxOptions ?? null, host, input.selinuxLevel ?? 's0', privileged);
+  const selinux = context?.selinuxOptions ?? sandboxConfig.linux?.securityContext?.selinuxOptions ?? null;
+  const labels = selinuxLabels(selinux, host.selinux, input.selinuxLevel, privileged);
   const seccomp = buildSeccomp(chooseSeccomp(context), capabilities.bounding, host, input.seccompProfile);
   const namespaces = containerNamespaces({
     sandbox: input.namespaces,

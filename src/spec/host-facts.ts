@@ -1,3 +1,5 @@
+import type { SelinuxPolicy } from './selinux.ts';
+
 /** What building a spec has to know of the host: plain data, read once by the layer below or by app.ts. */
 export interface HostFacts {
   readonly cgroupVersion: 1 | 2;
@@ -6,7 +8,8 @@ export interface HostFacts {
   /** The daemon's own bounding set (CapBnd of /proc/self/status); what it lacks it can't hand on. Absent: all. */
   readonly ownCaps?: bigint;
   readonly apparmorEnabled: boolean;
-  readonly selinuxEnabled: boolean;
+  /** The policy's labels for containers; absent where SELinux is off or its policy knows no containers. */
+  readonly selinux?: SelinuxPolicy;
   /** Whether memory.memsw.* (v1) or memory.swap.max (v2) exists. */
   readonly swapController: boolean;
   /** Page sizes of the hugetlb controller in the CRI's words (`2MB`, `1GB`); empty without the controller. */

@@ -24,6 +24,7 @@ export interface PauseSpecInput {
   readonly userFiles?: UserFiles;
   /** The text of `seccompFile`, for a Localhost profile. */
   readonly seccompProfile?: string;
+  /** The Pod's SELinux level, `s0:c1,c2`; only looked at where SELinux is on. */
   readonly selinuxLevel?: string;
   /** Annotations that the handler passes on to the runtime. */
   readonly passedAnnotations?: Readonly<Record<string, string>>;
@@ -48,7 +49,7 @@ export function buildPauseSpec(input: PauseSpecInput): OciSpec {
   if (args.length === 0) {
     throw new CodedError('invalidArgument', 'the sandbox image has neither ENTRYPOINT nor CMD');
   }
-  const labels = selinuxLabels(context?.selinuxOptions ?? null, host, input.selinuxLevel ?? 's0', false);
+  const labels = selinuxLabels(context?.selinuxOptions ?? null, host.selinux, input.selinuxLevel, false);
   const seccomp = buildSeccomp(chooseSeccomp(context), noCapabilities.bounding, host, input.seccompProfile);
   return {
     ociVersion,

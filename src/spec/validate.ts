@@ -12,6 +12,7 @@ import { checkMountOptions, isImageVolume } from './mounts.ts';
 import { chooseSeccomp } from './seccomp.ts';
 import { shmBytes } from './shm.ts';
 import { stopSignalNumber } from './signals.ts';
+import { checkSelinuxOptions } from './selinux.ts';
 import { checkSysctls } from './sysctls.ts';
 import { resolveUser } from './user.ts';
 import { checkContainerNamespaces, checkSandboxNamespaces } from './validate-namespaces.ts';
@@ -95,6 +96,7 @@ function checkSandboxSecurity(config: PodSandboxConfig__Output): void {
   // The pause container's user; it is resolved in full when that is made, beside the answer to this request.
   resolveUser(context, '', {});
   chooseSeccomp(context);
+  checkSelinuxOptions(context.selinuxOptions);
 }
 
 function checkContainerSecurity(config: ContainerConfig__Output, sandboxConfig: PodSandboxConfig__Output): void {
@@ -110,6 +112,7 @@ function checkContainerSecurity(config: ContainerConfig__Output, sandboxConfig: 
   }
   buildCapabilities(context.capabilities, false, []);
   chooseSeccomp(context);
+  checkSelinuxOptions(context.selinuxOptions);
 }
 
 function checkMount(mount: Mount__Output, at: number): void {

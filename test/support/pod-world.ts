@@ -14,6 +14,7 @@ import { ExitWatcher } from '../../src/pod/exits.ts';
 import { FolderFiles } from '../../src/pod/folder-files.ts';
 import { Folders } from '../../src/pod/folders.ts';
 import { IdStore } from '../../src/pod/id-store.ts';
+import type { HostFacts } from '../../src/spec/host-facts.ts';
 import type { KernelPort } from '../../src/pod/kernel.ts';
 import type { Parts } from '../../src/pod/parts.ts';
 import { PauseKeeper } from '../../src/pod/pause.ts';
@@ -112,6 +113,10 @@ export class FakeSurroundings {
     },
     apparmorProfiles: async () => [],
     rdtClasses: async () => undefined,
+    knowsLabel: async (label) => !label.includes('nobody_t'),
+    relabel: async (paths, label) => {
+      await this.faults.enter('kernel.relabel', [paths, label], undefined);
+    },
     hostname: () => 'node',
     cgroupUsage: async () => undefined,
     interfaces: async () => [],
@@ -170,13 +175,13 @@ export interface PodWorld {
   end(): Promise<void>;
 }
 
-/** Makes a world; `clock` stands still if the test's own does. */
-export async function makePodWorld(clock: Clock = systemClock()): Promise<PodWorld> {
+/** Makes a world; `clock` stands still if the test's own does, `host` says in what its node is special. */
+export async function makePodWorld(clock: Clock = systemClock(), host: Partial<HostFacts> = {}): Promise<PodWorld> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'pw-pod-'));
-  return build(clock, folder, new FakeContainerd(), new FakeSurroundings());
+  return build(clock, folder, new FakeContainerd(), new FakeSurroundings(), host);
 }
 
-function build(clock: Clock, folder: string, containerd: FakeContainerd, around: FakeSurroundings): PodWorld {
+function build(clock: Clock, folder: string, containerd: FakeContainerd, around: FakeSurroundings, host: Partial<HostFacts>): PodWorld {
   const folders = new Folders(path.join(folder, 'root'), path.join(folder, 'state'));
   const log = silentLog;
   const sandboxes = new IdStore<Sandbox>('pod sandbox');
@@ -189,13 +194,13 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
       cgroupVersion: 1 as const,
       lastCap: 40,
       apparmorEnabled: false,
-      selinuxEnabled: false,
       swapController: false,
       hugetlbSizes: [],
       seccompArch: 'x86_64',
       kernelVersion: '6.1.0',
       ownOomScoreAdj: 0,
       canLowerOomScore: false,
+      ...host,
     },
     kernel: around.kernel,
     bootId: 'boot 1',
@@ -235,7 +240,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
     inventory: () => inventory(containerd, around, folder),
     restart() {
       void letGo();
-      return build(clock, folder, containerd, around);
+      return build(clock, folder, containerd, around, host);
     },
     async end() {
       await letGo();

@@ -12,6 +12,7 @@ import { readKernelFacts } from '../../../src/linux/host-facts.ts';
 import { bindMount, isMountPoint, mountAll, mountShm, mountsBelow, umountBelow, unmount } from '../../../src/linux/mount.ts';
 import { unpinNamespaces } from '../../../src/linux/namespaces.ts';
 import { pinUserNamespaces } from '../../../src/linux/user-namespaces.ts';
+import { relabel } from '../../../src/linux/selinux.ts';
 import { sdNotify } from '../../../src/linux/sd-notify.ts';
 
 describe('of the kernel,', () => {
@@ -202,6 +203,37 @@ describe('of the kernel,', () => {
       sdNotify('READY=1', undefined);
       sdNotify('READY=1', path.join(top, 'nobody'));
       sdNotify('READY=1', '@nobody-listens-here');
+    });
+  });
+
+  describe('a SELinux label', () => {
+    // The kernel keeps the attribute of those who may set it also where no policy looks at it.
+    const labelOf = (...names: string[]): string => execFileSync('ls', ['-dZ', path.join(top, ...names)], { encoding: 'utf8' }).split(' ')[0] ?? '';
+
+    it('is given to a folder and all below it, to links and not through them', async () => {
+      const outside = folder('outside');
+      fs.writeFileSync(path.join(folder('volume', 'deep'), 'file'), '');
+      fs.symlinkSync(outside, path.join(top, 'volume', 'link'));
+      await relabel([path.join(top, 'volume')], 'system_u:object_r:container_file_t:s0:c1,c2');
+      for (const name of ['', 'deep', 'deep/file', 'link']) {
+        assert.equal(labelOf('volume', name), 'system_u:object_r:container_file_t:s0:c1,c2', name);
+      }
+      assert.equal(labelOf('outside'), '?');
+    });
+
+    it('is not missed where a file system keeps none, or a file has gone', async () => {
+      await relabel(['/proc/self/fdinfo', path.join(top, 'gone')], 'system_u:object_r:container_file_t:s0');
+    });
+
+    it('is told as missing where it could have been given', async () => {
+      const file = path.join(folder('volume'), 'file');
+      fs.writeFileSync(file, '');
+      execFileSync('chattr', ['+i', file]);
+      try {
+        await assert.rejects(relabel([file], 'a:b:c:s0'), /relabel .*file as a:b:c:s0: .*Operation not permitted/);
+      } finally {
+        execFileSync('chattr', ['-i', file]);
+      }
     });
   });
 

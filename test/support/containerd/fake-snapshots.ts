@@ -85,5 +85,5 @@ export class FakeSnapshots implements Public<Snapshots> {
 function mountsOf(info: SnapshotInfo): Mount[] {
   if (info.kind === 'committed') throw new CodedError('failedPrecondition', `snapshot "${info.name}" is committed`);
   const mode = info.kind === 'view' ? 'ro' : 'rw';
-  return [{ type: 'bind', source: `/fake/snapshots/${info.name}`, target: '', options: [mode, 'rbind'] }];
+  return [{ type: 'overlay', source: 'overlay', target: '', options: [mode, `workdir=/fake/snapshots/${info.name}`] }];
 }

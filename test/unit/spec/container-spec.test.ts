@@ -4,7 +4,7 @@ import { defaultCapabilities, grantableCapabilities } from '../../../src/spec/ca
 import { buildContainerSpec, type ContainerSpecInput } from '../../../src/spec/container-spec.ts';
 import { encodeJson } from '../../../src/spec/json.ts';
 import type { LinuxContainerSecurityContext__Output } from '../../../src/types/cri/runtime/v1/LinuxContainerSecurityContext.ts';
-import { containerConfig, criMount, host, idRange, image, namespaceOption, resources, sandboxConfig } from './fixtures.ts';
+import { containerConfig, criMount, host, idRange, image, namespaceOption, resources, sandboxConfig, selinux } from './fixtures.ts';
 
 const input: ContainerSpecInput = {
   sandboxId: 's1',
@@ -135,7 +135,7 @@ describe('a container’s spec', () => {
       maskedPaths: ['/proc/kcore'],
       readonlyPaths: ['/proc/sys'],
     };
-    const facts = { ...host, apparmorEnabled: true, selinuxEnabled: true };
+    const facts = { ...host, apparmorEnabled: true, selinux };
     const spec = secured(security, { host: facts, hostDevices: [fuse], apparmorProfiles: ['cri-containerd.apparmor.d'] });
     assert.deepEqual(spec.process.capabilities?.effective, grantableCapabilities(host));
     assert.deepEqual([spec.linux.maskedPaths, spec.linux.readonlyPaths], [[], []]);
@@ -147,11 +147,17 @@ describe('a container’s spec', () => {
   });
 
   it('carries the AppArmor profile and the SELinux labels of a host that has them', () => {
-    const facts = { ...host, apparmorEnabled: true, selinuxEnabled: true };
+    const facts = { ...host, apparmorEnabled: true, selinux };
     const spec = secured({}, { host: facts, apparmorProfiles: ['cri-containerd.apparmor.d'], selinuxLevel: 's0:c1,c2' });
     assert.equal(spec.process.apparmorProfile, 'cri-containerd.apparmor.d');
     assert.equal(spec.process.selinuxLabel, 'system_u:system_r:container_t:s0:c1,c2');
     assert.equal(spec.linux.mountLabel, 'system_u:object_r:container_file_t:s0:c1,c2');
+  });
+
+  it('has its Pod’s SELinux options where it has none of its own', () => {
+    const selinuxOptions = { user: '', role: '', type: 'spc_t', level: '' };
+    const spec = buildContainerSpec({ ...input, host: { ...host, selinux }, sandboxConfig: sandboxConfig({}, { selinuxOptions }) });
+    assert.equal(spec.process.selinuxLabel, 'system_u:system_r:spc_t:s0');
   });
 
   it('judges seccomp by the capabilities the container really gets', () => {

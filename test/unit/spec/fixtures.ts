@@ -1,6 +1,7 @@
 import type { CodedError } from '../../../src/lib/errors.ts';
 import type { HostFacts } from '../../../src/spec/host-facts.ts';
 import type { ImageSettings } from '../../../src/spec/process.ts';
+import type { SelinuxPolicy } from '../../../src/spec/selinux.ts';
 import type { ContainerConfig__Output } from '../../../src/types/cri/runtime/v1/ContainerConfig.ts';
 import type { LinuxContainerResources__Output } from '../../../src/types/cri/runtime/v1/LinuxContainerResources.ts';
 import type { LinuxContainerSecurityContext__Output } from '../../../src/types/cri/runtime/v1/LinuxContainerSecurityContext.ts';
@@ -14,13 +15,18 @@ export const host: HostFacts = {
   cgroupVersion: 2,
   lastCap: 40,
   apparmorEnabled: false,
-  selinuxEnabled: false,
   swapController: true,
   hugetlbSizes: ['2MB', '1GB'],
   seccompArch: 'x86_64',
   kernelVersion: '6.1.0-13-amd64',
   ownOomScoreAdj: 0,
   canLowerOomScore: true,
+};
+
+/** The labels of the distributions' container-selinux. */
+export const selinux: SelinuxPolicy = {
+  process: 'system_u:system_r:container_t:s0',
+  file: 'system_u:object_r:container_file_t:s0',
 };
 
 export const image: ImageSettings = {

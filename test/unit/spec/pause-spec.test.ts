@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import { buildPauseSpec, type PauseSpecInput } from '../../../src/spec/pause-spec.ts';
-import { host, idRange, invalid, namespaceOption, resources, sandboxConfig } from './fixtures.ts';
+import { host, idRange, invalid, namespaceOption, resources, sandboxConfig, selinux } from './fixtures.ts';
 
 const input: PauseSpecInput = {
   id: 's1',
@@ -64,7 +64,7 @@ describe('the pause container’s spec', () => {
       seccomp: { profileType: 'RuntimeDefault', localhostRef: '' },
       selinuxOptions: { user: '', role: '', type: '', level: 's0:c3' },
     });
-    const spec = buildPauseSpec({ ...input, config, host: { ...host, selinuxEnabled: true } });
+    const spec = buildPauseSpec({ ...input, config, host: { ...host, selinux } });
     assert.deepEqual(spec.process.user, { uid: 7, gid: 8, additionalGids: [8, 9] });
     assert.equal(spec.linux.seccomp?.defaultAction, 'SCMP_ACT_ERRNO');
     assert.equal(spec.process.selinuxLabel, 'system_u:system_r:container_t:s0:c3');

@@ -1,0 +1,78 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { CodedError, errnoOf, messageOf } from '../lib/errors.ts';
+import type { MountEntry } from './mountinfo.ts';
+
+const run = promisify(execFile);
+
+/** Labels named in one call of chcon(1), far below what an argument list holds. */
+const pathsPerCall = 256;
+const chconFailure = /^chcon: .*: (.+)$/u;
+/** A file that has gone meanwhile needs no label, and a file system without labels keeps none (NFS, 9p). */
+const harmless = ['No such file or directory', 'Operation not supported'];
+
+/** Whether SELinux is on for this process, by the signs that the kubelet goes by: selinuxfs that can be written, and a label. */
+export function isSelinuxOn(mounts: readonly MountEntry[], ownLabel: string): boolean {
+  const writable = mounts.some(
+    ({ fsType, options, superOptions }) => fsType === 'selinuxfs' && !options.includes('ro') && !superOptions.includes('ro'),
+  );
+  return writable && ownLabel.replace(/[\0\n]+$/u, '') !== 'kernel';
+}
+
+/** The text in which the node's policy names its labels for containers; undefined where it has none. `etc` is /etc/selinux. */
+export async function readLxcContexts(
+  etc = '/etc/selinux',
+  shared = '/usr/share/containers/selinux/contexts',
+): Promise<string | undefined> {
+  const own = await textOf(shared);
+  if (own !== undefined) return own;
+  const type = /^SELINUXTYPE=(\S+)/mu.exec((await textOf(path.join(etc, 'config'))) ?? '')?.[1];
+  return type === undefined ? undefined : await textOf(path.join(etc, type, 'contexts/lxc_contexts'));
+}
+
+/** Whether the policy that is loaded knows a label. */
+export async function knowsLabel(label: string, selinuxfs = '/sys/fs/selinux'): Promise<boolean> {
+  try {
+    await writeFile(path.join(selinuxfs, 'context'), label, { flag: 'r+' });
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EINVAL') return false;
+    throw error;
+  }
+}
+
+/**
+ * Gives a label to files and all below them; links are relabelled and never followed. By chcon(1), so that a large
+ * tree is walked beside the event loop. File systems that keep no labels are passed over.
+ */
+export async function relabel(paths: readonly string[], label: string): Promise<void> {
+  for (let at = 0; at < paths.length; at += pathsPerCall) {
+    const some = paths.slice(at, at + pathsPerCall);
+    try {
+      await run('chcon', ['--recursive', '--no-dereference', '--', label, ...some], { env: { ...process.env, LC_ALL: 'C' } });
+    } catch (error) {
+      const harm = harmOf(error);
+      if (harm === undefined) continue;
+      throw new CodedError('internal', `relabel ${some.join(', ')} as ${label}: ${harm}`, { cause: error });
+    }
+  }
+}
+
+/** What chcon could not do and should have; undefined where all it tells is harmless. */
+function harmOf(error: unknown): string | undefined {
+  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+  const lines = stderr.split('\n').filter((line) => line !== '');
+  if (lines.length === 0) return messageOf(error);
+  return lines.find((line) => !harmless.includes(chconFailure.exec(line)?.[1] ?? ''));
+}
+
+async function textOf(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
