@@ -1,5 +1,4 @@
-import { constants, openSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { constants, mkdirSync, openSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -14,24 +13,50 @@ export interface FifoSet {
   readonly stderr?: string;
 }
 
+const streams = ['stdin', 'stdout', 'stderr'] as const;
+
 /**
  * Makes the FIFOs of a container's or an exec's process in `dir`, which is made where it is missing. What a
- * crash left of an earlier try is replaced.
+ * crash left of an earlier try is replaced. Synchronous, as it is some microseconds on the tmpfs of the state folder,
+ * and every way through the thread pool costs a probe more than that.
  */
-export async function makeFifos(dir: string, wanted: { stdin?: boolean; stdout?: boolean; stderr?: boolean }): Promise<FifoSet> {
+export function makeFifos(dir: string, wanted: { stdin?: boolean; stdout?: boolean; stderr?: boolean }): FifoSet {
   const fifos: { stdin?: string; stdout?: string; stderr?: string } = {};
   try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-    for (const stream of ['stdin', 'stdout', 'stderr'] as const) {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    for (const stream of streams) {
       if (wanted[stream] !== true) continue;
       const file = path.join(dir, stream);
-      await rm(file, { force: true });
-      mkfifo(file, 0o600);
+      makeFifo(file);
       fifos[stream] = file;
     }
     return fifos;
   } catch (error) {
     throw wrapError(`make fifos in ${dir}`, error);
+  }
+}
+
+function makeFifo(file: string): void {
+  try {
+    mkfifo(file, 0o600);
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    rmSync(file, { force: true });
+    mkfifo(file, 0o600);
+  }
+}
+
+/** Removes the FIFOs that `makeFifos` made, and their folder unless somebody put more there. Never fails. */
+export function removeFifos(dir: string): void {
+  for (const stream of streams) quietly(() => unlinkSync(path.join(dir, stream)));
+  quietly(() => rmdirSync(dir));
+}
+
+function quietly(remove: () => void): void {
+  try {
+    remove();
+  } catch {
+    // It is gone, or its folder is not empty: then the folder goes with its container.
   }
 }
 

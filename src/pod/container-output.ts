@@ -16,7 +16,7 @@ export interface OutputPaths {
  */
 export async function makeOutput(parts: Pick<Parts, 'folders' | 'logs'>, container: Container): Promise<OutputPaths> {
   const { stdin, tty } = container.record.config;
-  await makeFifos(parts.folders.containerState(container.id), { stdin, stdout: true, stderr: !tty });
+  makeFifos(parts.folders.containerState(container.id), { stdin, stdout: true, stderr: !tty });
   return await openOutput(parts, container);
 }
 

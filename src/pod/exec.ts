@@ -1,9 +1,9 @@
-import { rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '../lib/abort.ts';
 import { CodedError, errnoOf, isKind, messageOf } from '../lib/errors.ts';
-import { connectFifoWriter, makeFifos, openFifoReader } from '../io/fifo.ts';
+import { connectFifoWriter, makeFifos, openFifoReader, removeFifos } from '../io/fifo.ts';
 import { killTree } from '../linux/process-tree.ts';
 import { buildExecProcess } from '../spec/exec-process.ts';
 import type { OciProcess } from '../spec/oci.ts';
@@ -28,6 +28,8 @@ export interface ExecRequest {
 
 /** How long a killed process may take to be known as ended, ms. */
 const killMs = 5_000;
+// One for all: without a reason each abort would make an error of its own, and that is slow.
+const released = new CodedError('canceled', 'the exec has ended');
 
 /**
  * Starts a command in a running container, with the user, groups, capabilities and environment of its own process: the
@@ -89,7 +91,7 @@ export class Exec {
   async start(process: OciProcess, request: ExecRequest, signal: AbortSignal | undefined): Promise<void> {
     const { tasks } = this.#parts.containerd;
     // The shim insists on all outputs, or none; what nobody asked for is read and dropped.
-    const { stdin, stdout, stderr } = await makeFifos(this.#folder, { stdin: request.stdin, stdout: true, stderr: !request.tty });
+    const { stdin, stdout, stderr } = makeFifos(this.#folder, { stdin: request.stdin, stdout: true, stderr: !request.tty });
     this.#stdout = stdout === undefined ? undefined : openFifoReader(stdout);
     this.#stderr = stderr === undefined ? undefined : openFifoReader(stderr);
     if (!request.stdout) this.#stdout?.resume();
@@ -104,10 +106,13 @@ export class Exec {
       spec: jsonAny(processTypeUrl, process),
     });
     this.#known = true;
-    // Asked before the start, so that the end of a quick command is known as soon as it has come.
-    const exit = this.#wait();
-    this.#exit = exit;
-    this.#pid = (await tasks.start(this.#container.id, this.#execId)).pid;
+    const started = tasks.start(this.#container.id, this.#execId);
+    started.catch(() => {});
+    // Asked meanwhile, so that the end of a quick command is known as soon as it has come; but only once the start is
+    // on its way, which it would hold up.
+    await setImmediate();
+    this.#exit = this.#wait();
+    this.#pid = (await started).pid;
     if (stdin !== undefined) this.#stdin = this.#openStdin(stdin);
   }
 
@@ -178,15 +183,18 @@ export class Exec {
   /** Lets go of its streams and removes all trace of it; for when it has ended. */
   release(): void {
     this.letGo();
-    // Not waited for: the shim waits up to ten seconds here for a pipe that a child may keep.
-    if (this.#known) void deleteExec(this.#parts, this.#container.id, this.#execId);
-    rm(this.#folder, { recursive: true, force: true }).catch(() => {});
+    // After what the caller has to answer, which this would hold up.
+    globalThis.setImmediate(() => {
+      // Not waited for: the shim waits up to ten seconds here for a pipe that a child may keep.
+      if (this.#known) void deleteExec(this.#parts, this.#container.id, this.#execId);
+      removeFifos(this.#folder);
+    });
   }
 
   /** Lets go of its streams and leaves the rest, for the next podwright. */
   letGo(): void {
-    this.#released.abort();
-    this.#ended.abort();
+    this.#released.abort(released);
+    this.#ended.abort(released);
     this.#stdout?.destroy();
     this.#stderr?.destroy();
     void this.#stdin.then((stdin) => stdin?.destroy());
@@ -196,7 +204,7 @@ export class Exec {
     const { signal } = this.#released;
     const exit = this.#parts.containerd.tasks.wait(this.#container.id, this.#execId, { signal, timeoutMs: 0 });
     exit.then(
-      () => this.#ended.abort(),
+      () => this.#ended.abort(released),
       () => {},
     );
     return exit;

@@ -182,7 +182,7 @@ describe('the FIFO holder', () => {
 
   it('saves the last output of a container that ends while podwright is dead', async () => {
     const stateDir = path.join(dir, 'state');
-    const fifos = await makeFifos(stateDir, { stdout: true, stderr: true });
+    const fifos = makeFifos(stateDir, { stdout: true, stderr: true });
     const spec = { containerId: 'a', stdout: fifos.stdout ?? '', stderr: fifos.stderr ?? '', logPath: path.join(dir, '0.log'), stateDir };
     const podwright = spawn(
       process.execPath,

@@ -47,7 +47,7 @@ describe('the log pump', () => {
   async function container(containerId: string, logPath = path.join(dir, 'logs', containerId, '0.log')) {
     const stateDir = path.join(dir, 'state', containerId);
     fs.mkdirSync(stateDir, { recursive: true });
-    const fifos = await makeFifos(path.join(stateDir, 'io'), { stdout: true, stderr: true });
+    const fifos = makeFifos(path.join(stateDir, 'io'), { stdout: true, stderr: true });
     const spec = { containerId, stdout: fifos.stdout ?? '', stderr: fifos.stderr ?? '', logPath, stateDir };
     return spec;
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { makeFifos, openFifoReader, openFifoWriter, readCapped } from '../../../src/io/fifo.ts';
+import { makeFifos, openFifoReader, openFifoWriter, readCapped, removeFifos } from '../../../src/io/fifo.ts';
 
 describe('fifos', () => {
   let dir = '';
@@ -19,16 +19,26 @@ describe('fifos', () => {
 
   it('are made for the wanted streams only, in place of what a crash left', async () => {
     const io = path.join(dir, 'io');
-    const first = await makeFifos(io, { stdout: true });
-    const again = await makeFifos(io, { stdin: true, stdout: true, stderr: false });
+    const first = makeFifos(io, { stdout: true });
+    const again = makeFifos(io, { stdin: true, stdout: true, stderr: false });
     assert.deepEqual(first, { stdout: path.join(io, 'stdout') });
     assert.deepEqual(Object.keys(again), ['stdin', 'stdout']);
     assert.ok(fs.statSync(path.join(io, 'stdin')).isFIFO());
     assert.equal(fs.statSync(path.join(io, 'stdout')).mode & 0o777, 0o600);
   });
 
+  it('are removed with their folder, and never with what somebody else put there', () => {
+    const [io, kept] = [path.join(dir, 'io'), path.join(dir, 'kept')];
+    makeFifos(io, { stdin: true, stdout: true, stderr: true });
+    makeFifos(kept, { stdout: true });
+    fs.writeFileSync(path.join(kept, 'record'), '');
+    for (const folder of [io, kept, path.join(dir, 'none')]) removeFifos(folder);
+    assert.deepEqual(fs.readdirSync(dir), ['kept']);
+    assert.deepEqual(fs.readdirSync(kept), ['record']);
+  });
+
   it('are read to their end, with no end before the first writer', async () => {
-    const { stdout = '' } = await makeFifos(dir, { stdout: true });
+    const { stdout = '' } = makeFifos(dir, { stdout: true });
     const output = readCapped(openFifoReader(stdout), 1000);
     await put(stdout, Buffer.from('hello'));
     await output.done;
@@ -37,7 +47,7 @@ describe('fifos', () => {
   });
 
   it('are drained beyond the limit, so that the writer never blocks', async () => {
-    const { stdout = '' } = await makeFifos(dir, { stdout: true });
+    const { stdout = '' } = makeFifos(dir, { stdout: true });
     const output = readCapped(openFifoReader(stdout), 1000);
     await put(stdout, Buffer.alloc(1_000_000, 'x'));
     await output.done;
@@ -46,7 +56,7 @@ describe('fifos', () => {
   });
 
   it('are full to the byte without being cut', async () => {
-    const { stdout = '' } = await makeFifos(dir, { stdout: true });
+    const { stdout = '' } = makeFifos(dir, { stdout: true });
     const output = readCapped(openFifoReader(stdout), 1000);
     await put(stdout, Buffer.alloc(1000, 'x'));
     await output.done;
@@ -54,7 +64,7 @@ describe('fifos', () => {
   });
 
   it('are left when told to, though a child keeps them open', async () => {
-    const { stdout = '' } = await makeFifos(dir, { stdout: true });
+    const { stdout = '' } = makeFifos(dir, { stdout: true });
     const output = readCapped(openFifoReader(stdout), 1000);
     const child = openFifoWriter(stdout);
     await new Promise((resolve) => child.write('partly', resolve));
@@ -64,7 +74,7 @@ describe('fifos', () => {
   });
 
   it('end for a reader of stdin when the writer is destroyed', async () => {
-    const { stdin = '' } = await makeFifos(dir, { stdin: true });
+    const { stdin = '' } = makeFifos(dir, { stdin: true });
     const reader = openFifoReader(stdin);
     const writer = openFifoWriter(stdin);
     writer.write('input');
