@@ -1,5 +1,5 @@
 import type { CgroupStats, CgroupTexts, CgroupV1File, CgroupV2File } from './cgroup-stats.ts';
-import { parseCgroupV1, parseCgroupV2, parseKeyed, parseLimit } from './cgroup-stats.ts';
+import { keyedNumber, parseCgroupV1, parseCgroupV2, parseLimit } from './cgroup-stats.ts';
 import { parseBlkio, parseIoStat, type DiskCounters } from './disk-counters.ts';
 
 /** A number as far as the kernel tells it. */
@@ -86,39 +86,39 @@ export type CgroupV1DetailFile =
 
 /** Makes detail of a v2 cgroup's files. */
 export function parseDetailV2(texts: CgroupTexts<CgroupV2DetailFile>): CgroupDetail {
-  const cpu = parseKeyed(texts['cpu.stat'] ?? '');
-  const memory = parseKeyed(texts['memory.stat'] ?? '');
-  const events = parseKeyed(texts['memory.events'] ?? '');
+  const cpu = texts['cpu.stat'];
+  const memory = texts['memory.stat'];
+  const events = texts['memory.events'];
   const [quota, period] = (texts['cpu.max'] ?? '').split(' ');
   return {
     stats: parseCgroupV2(texts),
     cpu: {
-      userNs: usToNs(cpu.get('user_usec')),
-      systemNs: usToNs(cpu.get('system_usec')),
-      periods: cpu.get('nr_periods'),
-      throttledPeriods: cpu.get('nr_throttled'),
-      throttledNs: usToNs(cpu.get('throttled_usec')),
-      burstPeriods: cpu.get('nr_bursts'),
-      burstNs: usToNs(cpu.get('burst_usec')),
+      userNs: usToNs(keyedNumber(cpu, 'user_usec')),
+      systemNs: usToNs(keyedNumber(cpu, 'system_usec')),
+      periods: keyedNumber(cpu, 'nr_periods'),
+      throttledPeriods: keyedNumber(cpu, 'nr_throttled'),
+      throttledNs: usToNs(keyedNumber(cpu, 'throttled_usec')),
+      burstPeriods: keyedNumber(cpu, 'nr_bursts'),
+      burstNs: usToNs(keyedNumber(cpu, 'burst_usec')),
     },
     memory: {
-      cacheBytes: memory.get('file'),
-      mappedFileBytes: memory.get('file_mapped'),
-      activeFileBytes: memory.get('active_file'),
-      inactiveFileBytes: memory.get('inactive_file'),
-      dirtyBytes: memory.get('file_dirty'),
-      writebackBytes: memory.get('file_writeback'),
-      kernelBytes: memory.get('kernel'),
+      cacheBytes: keyedNumber(memory, 'file'),
+      mappedFileBytes: keyedNumber(memory, 'file_mapped'),
+      activeFileBytes: keyedNumber(memory, 'active_file'),
+      inactiveFileBytes: keyedNumber(memory, 'inactive_file'),
+      dirtyBytes: keyedNumber(memory, 'file_dirty'),
+      writebackBytes: keyedNumber(memory, 'file_writeback'),
+      kernelBytes: keyedNumber(memory, 'kernel'),
       maxUsageBytes: parseLimit(texts['memory.peak']),
-      limitHits: events.get('max'),
-      highHits: events.get('high'),
-      oomKills: events.get('oom_kill'),
-      ownPageFaults: memory.get('pgfault'),
-      ownMajorPageFaults: memory.get('pgmajfault'),
-      scannedPages: memory.get('pgscan'),
-      reclaimedPages: memory.get('pgsteal'),
-      refaultedFilePages: memory.get('workingset_refault_file'),
-      refaultedAnonPages: memory.get('workingset_refault_anon'),
+      limitHits: keyedNumber(events, 'max'),
+      highHits: keyedNumber(events, 'high'),
+      oomKills: keyedNumber(events, 'oom_kill'),
+      ownPageFaults: keyedNumber(memory, 'pgfault'),
+      ownMajorPageFaults: keyedNumber(memory, 'pgmajfault'),
+      scannedPages: keyedNumber(memory, 'pgscan'),
+      reclaimedPages: keyedNumber(memory, 'pgsteal'),
+      refaultedFilePages: keyedNumber(memory, 'workingset_refault_file'),
+      refaultedAnonPages: keyedNumber(memory, 'workingset_refault_anon'),
     },
     disks: parseIoStat(texts['io.stat'] ?? ''),
     limits: {
@@ -135,37 +135,37 @@ export function parseDetailV2(texts: CgroupTexts<CgroupV2DetailFile>): CgroupDet
 
 /** Makes detail of a v1 cgroup's files. */
 export function parseDetailV1(texts: CgroupTexts<CgroupV1DetailFile>): CgroupDetail {
-  const cpu = parseKeyed(texts['cpu.stat'] ?? '');
-  const memory = parseKeyed(texts['memory.stat'] ?? '');
+  const cpu = texts['cpu.stat'];
+  const memory = texts['memory.stat'];
   return {
     stats: parseCgroupV1(texts),
     cpu: {
       userNs: parseLimit(texts['cpuacct.usage_user']),
       systemNs: parseLimit(texts['cpuacct.usage_sys']),
-      periods: cpu.get('nr_periods'),
-      throttledPeriods: cpu.get('nr_throttled'),
-      throttledNs: cpu.get('throttled_time'),
-      burstPeriods: cpu.get('nr_bursts'),
-      burstNs: cpu.get('burst_time'),
+      periods: keyedNumber(cpu, 'nr_periods'),
+      throttledPeriods: keyedNumber(cpu, 'nr_throttled'),
+      throttledNs: keyedNumber(cpu, 'throttled_time'),
+      burstPeriods: keyedNumber(cpu, 'nr_bursts'),
+      burstNs: keyedNumber(cpu, 'burst_time'),
     },
     memory: {
-      cacheBytes: memory.get('total_cache'),
-      mappedFileBytes: memory.get('total_mapped_file'),
-      activeFileBytes: memory.get('total_active_file'),
-      inactiveFileBytes: memory.get('total_inactive_file'),
-      dirtyBytes: memory.get('total_dirty'),
-      writebackBytes: memory.get('total_writeback'),
+      cacheBytes: keyedNumber(memory, 'total_cache'),
+      mappedFileBytes: keyedNumber(memory, 'total_mapped_file'),
+      activeFileBytes: keyedNumber(memory, 'total_active_file'),
+      inactiveFileBytes: keyedNumber(memory, 'total_inactive_file'),
+      dirtyBytes: keyedNumber(memory, 'total_dirty'),
+      writebackBytes: keyedNumber(memory, 'total_writeback'),
       kernelBytes: parseLimit(texts['memory.kmem.usage_in_bytes']),
       maxUsageBytes: parseLimit(texts['memory.max_usage_in_bytes']),
       limitHits: parseLimit(texts['memory.failcnt']),
       highHits: undefined,
-      oomKills: parseKeyed(texts['memory.oom_control'] ?? '').get('oom_kill'),
-      ownPageFaults: memory.get('pgfault'),
-      ownMajorPageFaults: memory.get('pgmajfault'),
+      oomKills: keyedNumber(texts['memory.oom_control'], 'oom_kill'),
+      ownPageFaults: keyedNumber(memory, 'pgfault'),
+      ownMajorPageFaults: keyedNumber(memory, 'pgmajfault'),
       scannedPages: undefined,
       reclaimedPages: undefined,
-      refaultedFilePages: memory.get('total_workingset_refault_file'),
-      refaultedAnonPages: memory.get('total_workingset_refault_anon'),
+      refaultedFilePages: keyedNumber(memory, 'total_workingset_refault_file'),
+      refaultedAnonPages: keyedNumber(memory, 'total_workingset_refault_anon'),
     },
     disks: parseBlkio(
       texts['blkio.throttle.io_service_bytes_recursive'] ?? '',

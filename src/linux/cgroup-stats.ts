@@ -59,14 +59,18 @@ export type CgroupV1File =
 
 type PressureFile = 'cpu.pressure' | 'memory.pressure' | 'io.pressure';
 
-/** Parses `key value` lines, as memory.stat, cpu.stat and memory.events have them. */
-export function parseKeyed(text: string): Map<string, bigint> {
-  const values = new Map<string, bigint>();
-  for (const line of text.split('\n')) {
-    const [key, value] = line.split(' ');
-    if (key !== undefined && value !== undefined && /^\d+$/.test(value)) values.set(key, BigInt(value));
-  }
-  return values;
+/**
+ * The number of one `key value` line, as memory.stat, cpu.stat and memory.events have them. It is searched for, as of
+ * some forty lines a handful is asked about.
+ */
+export function keyedNumber(text: string | undefined, key: string): bigint | undefined {
+  if (text === undefined) return undefined;
+  const isFirst = text.startsWith(`${key} `);
+  const lineBreak = isFirst ? -1 : text.indexOf(`\n${key} `);
+  if (lineBreak < 0 && !isFirst) return undefined;
+  const start = lineBreak + 1 + key.length + 1;
+  const end = text.indexOf('\n', start);
+  return parseNumber(end < 0 ? text.slice(start) : text.slice(start, end));
 }
 
 /** Parses a file of one number; `max`, and what v1 writes for it, is no number. */
@@ -81,33 +85,36 @@ function parseNumber(text: string | undefined): bigint | undefined {
   return /^\d+$/.test(trimmed) ? BigInt(trimmed) : undefined;
 }
 
+const somePressure = /^some avg10=([\d.]+) avg60=([\d.]+) avg300=([\d.]+) total=(\d+)/m;
+const fullPressure = /^full avg10=([\d.]+) avg60=([\d.]+) avg300=([\d.]+) total=(\d+)/m;
+const noPressure: PressureLine = { avg10: 0, avg60: 0, avg300: 0, totalNs: 0n };
+
 /** Parses a pressure file; undefined where there is none (PSI not built in, or not on v2). */
 export function parsePressure(text: string | undefined): Pressure | undefined {
-  if (text === undefined) return undefined;
-  const none: PressureLine = { avg10: 0, avg60: 0, avg300: 0, totalNs: 0n };
-  const line = (kind: string): PressureLine | undefined => {
-    const found = new RegExp(`^${kind} avg10=([\\d.]+) avg60=([\\d.]+) avg300=([\\d.]+) total=(\\d+)`, 'm').exec(text);
-    if (found === null) return undefined;
-    const [, avg10, avg60, avg300, totalUs] = found;
-    return { avg10: Number(avg10), avg60: Number(avg60), avg300: Number(avg300), totalNs: BigInt(totalUs ?? 0) * 1000n };
-  };
-  const some = line('some');
-  return some === undefined ? undefined : { some, full: line('full') ?? none };
+  const some = pressureLine(text, somePressure);
+  return some === undefined ? undefined : { some, full: pressureLine(text, fullPressure) ?? noPressure };
+}
+
+function pressureLine(text: string | undefined, pattern: RegExp): PressureLine | undefined {
+  const found = text === undefined ? null : pattern.exec(text);
+  if (found === null) return undefined;
+  const [, avg10, avg60, avg300, totalUs] = found;
+  return { avg10: Number(avg10), avg60: Number(avg60), avg300: Number(avg300), totalNs: BigInt(totalUs ?? 0) * 1000n };
 }
 
 /** Makes stats of a v2 cgroup's files. */
 export function parseCgroupV2(texts: CgroupTexts<CgroupV2File>): CgroupStats {
-  const usageUs = parseKeyed(texts['cpu.stat'] ?? '').get('usage_usec');
-  const memory = parseKeyed(texts['memory.stat'] ?? '');
+  const usageUs = keyedNumber(texts['cpu.stat'], 'usage_usec');
+  const memory = texts['memory.stat'];
   return {
     ...cpuStats(usageUs === undefined ? undefined : usageUs * 1000n, texts['cpu.pressure']),
     ...memoryStats({
       usage: parseNumber(texts['memory.current']),
       limit: parseLimit(texts['memory.max']),
-      inactiveFile: memory.get('inactive_file'),
-      rss: memory.get('anon'),
-      faults: memory.get('pgfault'),
-      majorFaults: memory.get('pgmajfault'),
+      inactiveFile: keyedNumber(memory, 'inactive_file'),
+      rss: keyedNumber(memory, 'anon'),
+      faults: keyedNumber(memory, 'pgfault'),
+      majorFaults: keyedNumber(memory, 'pgmajfault'),
       pressure: texts['memory.pressure'],
     }),
     ...swapStats(parseNumber(texts['memory.swap.current']), parseLimit(texts['memory.swap.max'])),
@@ -117,7 +124,7 @@ export function parseCgroupV2(texts: CgroupTexts<CgroupV2File>): CgroupStats {
 
 /** Makes stats of a v1 cgroup's files; pressure comes from the unified hierarchy beside it, where there is one. */
 export function parseCgroupV1(texts: CgroupTexts<CgroupV1File>): CgroupStats {
-  const memory = parseKeyed(texts['memory.stat'] ?? '');
+  const memory = texts['memory.stat'];
   const usage = parseNumber(texts['memory.usage_in_bytes']);
   const limit = parseLimit(texts['memory.limit_in_bytes']);
   const both = parseNumber(texts['memory.memsw.usage_in_bytes']);
@@ -129,10 +136,10 @@ export function parseCgroupV1(texts: CgroupTexts<CgroupV1File>): CgroupStats {
     ...memoryStats({
       usage,
       limit,
-      inactiveFile: memory.get('total_inactive_file'),
-      rss: memory.get('total_rss'),
-      faults: memory.get('total_pgfault'),
-      majorFaults: memory.get('total_pgmajfault'),
+      inactiveFile: keyedNumber(memory, 'total_inactive_file'),
+      rss: keyedNumber(memory, 'total_rss'),
+      faults: keyedNumber(memory, 'total_pgfault'),
+      majorFaults: keyedNumber(memory, 'total_pgmajfault'),
       pressure: texts['memory.pressure'],
     }),
     ...swapStats(swapUsage, swapLimit),

@@ -1,7 +1,7 @@
 import { readdir, readFile, rmdir, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { CodedError, errnoOf } from '../lib/errors.ts';
-import { parseKeyed } from './cgroup-stats.ts';
+import { keyedNumber } from './cgroup-stats.ts';
 
 /** Where systemd and everybody after it mounts cgroups. */
 export const cgroupRoot = '/sys/fs/cgroup';
@@ -44,7 +44,7 @@ export async function cgroupOomKills(cgroupsPath: string, root = cgroupRoot): Pr
   const v2 = (await cgroupVersion(root)) === 2;
   const file = v2 ? path.join(root, folder, 'memory.events') : path.join(root, 'memory', folder, 'memory.oom_control');
   try {
-    const kills = parseKeyed(await readFile(file, 'utf8')).get('oom_kill');
+    const kills = keyedNumber(await readFile(file, 'utf8'), 'oom_kill');
     return kills === undefined ? undefined : Number(kills);
   } catch (error) {
     if (isGone(error)) return undefined;

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { cgroupFolder, cgroupOomKills, removeCgroup, sliceFolder } from '../../../src/linux/cgroup.ts';
 import { readCgroupStats } from '../../../src/linux/cgroup-read.ts';
-import { parseCgroupV1, parseCgroupV2, parseLimit, parsePressure } from '../../../src/linux/cgroup-stats.ts';
+import { keyedNumber, parseCgroupV1, parseCgroupV2, parseLimit, parsePressure } from '../../../src/linux/cgroup-stats.ts';
 import { isKind } from '../../../src/lib/errors.ts';
 
 // Recorded on Linux 6.1 with cgroup v2, from a container with a limit of 64 MiB.
@@ -91,6 +92,25 @@ describe('cgroup stats', () => {
   }
 });
 
+describe('a number of keyed lines', () => {
+  it('is found whichever line it is in, and by its whole key', () => {
+    const keys = fc.uniqueArray(fc.stringMatching(/^[a-z_]{1,6}$/), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(keys, fc.array(fc.bigInt(0n, 2n ** 64n), { minLength: 12, maxLength: 12 }), fc.boolean(), (names, numbers, ends) => {
+        const lines = names.map((name, i) => `${name} ${numbers[i] ?? 0n}`);
+        const text = `${lines.join('\n')}${ends ? '\n' : ''}`;
+        for (const [i, name] of names.entries()) assert.equal(keyedNumber(text, name), numbers[i]);
+      }),
+    );
+  });
+
+  it('is undefined without such a line, and where it has no number', () => {
+    for (const text of [undefined, '', 'oom_kill\n', 'oom_kill max\n', 'oom_kill_disable 1\n', 'xoom_kill 1\n']) {
+      assert.equal(keyedNumber(text, 'oom_kill'), undefined);
+    }
+  });
+});
+
 describe('cgroup paths', () => {
   for (const [cgroupsPath, folder] of [
     ['/kubepods/burstable/pod1/abc', '/kubepods/burstable/pod1/abc'],
@@ -130,6 +150,13 @@ describe('a cgroup on v1', () => {
   it('is read as v2 where there is one hierarchy', () => {
     for (const [file, text] of Object.entries(v2)) put(`pod/c/${file}`, text);
     assert.deepEqual(readCgroupStats('/pod/c', 2, root), parseCgroupV2(v2));
+  });
+
+  it('is read whole when a file is longer than one read', () => {
+    const stat = `${'x'.repeat(20_000)} 1\n${v1['memory.stat']}`;
+    for (const [file, text] of Object.entries(v1)) put(`${file.split('.')[0] ?? ''}/pod/c/${file}`, text);
+    put('memory/pod/c/memory.stat', stat);
+    assert.deepEqual(readCgroupStats('/pod/c', 1, root), parseCgroupV1(v1));
   });
 
   it('has no stats when it has vanished', () => {
