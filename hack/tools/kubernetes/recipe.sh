@@ -6,5 +6,7 @@ stamp="-X k8s.io/component-base/version.gitVersion=$version
   -X k8s.io/component-base/version.gitMajor=${numbers%%.*}
   -X k8s.io/component-base/version.gitMinor=${minor%%.*}
   -X k8s.io/component-base/version.gitTreeState=clean"
-programs[kubelet]='k8s.io/kubernetes/cmd/kubelet'
-programs[kubectl]='k8s.io/kubernetes/cmd/kubectl'
+commands=k8s.io/kubernetes/cmd
+for program in kubelet kubectl kube-apiserver kube-controller-manager kube-scheduler kube-proxy; do
+  programs[$program]="$commands/$program"
+done
