@@ -3,7 +3,7 @@
 // KEEP=1 in the environment means --keep. To be run as root; ends with 0 when all went well.
 import { parseArgs } from 'node:util';
 import { runDemo, stopKept } from './demo/acts.ts';
-import { Screen } from './demo/screen.ts';
+import { Screen } from './screen/screen.ts';
 
 const { values } = parseArgs({ options: { keep: { type: 'boolean', default: false }, stop: { type: 'boolean', default: false } } });
 const screen = new Screen(process.stdout, process.env);

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pod } from '../../test/support/node/kubelet.ts';
-import { removeNode } from '../../test/support/node/remove.ts';
+import { findRemains } from '../../test/support/node/remains.ts';
 import { TempNode } from '../../test/support/temp-node.ts';
+import { judge, takeDownAll, tellOfSignals } from '../screen/endings.ts';
+import { type Screen, seconds } from '../screen/screen.ts';
 import { instructions, keepDemo, keptDemos } from './kept.ts';
 import { demoPod } from './manifest.ts';
-import { findRemains, lookedFor, ownFolders } from './remains.ts';
 import { containerTable, containerTimes, sandboxChart } from './report.ts';
-import { type Screen, seconds } from './screen.ts';
 import { containersOf, describePod, isReady, news } from './states.ts';
 import { readTimings, type Timings } from './timings.ts';
 
@@ -16,7 +16,6 @@ const settleDeadlineMs = 30_000;
 const goneDeadlineMs = 60_000;
 const pollMs = 100;
 const logLines = 3;
-const exitCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 /** The whole demonstration; returns the exit code. */
 export async function runDemo(screen: Screen, { keep }: { readonly keep: boolean }): Promise<number> {
@@ -56,33 +55,7 @@ export async function runDemo(screen: Screen, { keep }: { readonly keep: boolean
 
 /** Ends the demonstration that was kept; returns the exit code. */
 export async function stopKept(screen: Screen): Promise<number> {
-  const demos = await keptDemos();
-  if (demos.length === 0) screen.text('No demo is running.');
-  // Half a removal helps nobody, and it takes a second or two.
-  for (const signal of Object.keys(exitCodes)) process.on(signal, () => screen.text('nearly done'));
-  let code = 0;
-  for (const facts of demos) {
-    screen.begin(`taking down the demo in ${facts.root}`);
-    await removeNode(facts);
-    screen.done();
-    code = Math.max(code, judge(await findRemains(facts), screen));
-  }
-  return code;
-}
-
-/** A node that goes with its process removes itself on the way out; this tells the person who waits. */
-function tellOfSignals(screen: Screen): void {
-  for (const [signal, code] of Object.entries(exitCodes)) {
-    process.once(signal, () => {
-      screen.text('\nInterrupted: taking all down, please wait.');
-      // After the listener that removes the node, which is there by now.
-      process.once('exit', () => {
-        const left = ownFolders();
-        screen.text(left.length > 0 ? `Something is left, see ${left.join(', ')}.` : 'Nothing is left.');
-      });
-      process.exit(code);
-    });
-  }
+  return takeDownAll('demo', await keptDemos(), screen);
 }
 
 /** Hands the manifest over and tells every change until the kubelet says Ready. */
@@ -164,12 +137,6 @@ async function endPod(node: TempNode, screen: Screen): Promise<string[]> {
   }
   screen.done();
   return leaks;
-}
-
-function judge(left: readonly string[], screen: Screen): number {
-  if (left.length === 0) screen.text(`${screen.paint('green', 'Nothing is left:')} no ${lookedFor}.`);
-  else screen.text(`${screen.paint('red', 'Left behind:')}\n${left.join('\n')}`);
-  return left.length === 0 ? 0 : 1;
 }
 
 /** The end of each daemon's log, where the cause may be. */

@@ -1,5 +1,5 @@
 import type { Pod } from '../../test/support/node/kubelet.ts';
-import { table } from './screen.ts';
+import { table } from '../screen/screen.ts';
 import { containersOf, describeState } from './states.ts';
 import type { Timings } from './timings.ts';
 

@@ -7,7 +7,7 @@ import { type NodeFacts, writeFacts } from './node/facts.ts';
 import { KubeletDaemon, type KubeletOptions } from './node/kubelet.ts';
 import { findLeaks } from './node/leaks.ts';
 import { makeFacts } from './node/make-facts.ts';
-import { makeBridge, writeConflist } from './node/network.ts';
+import { inNetwork, makeBridge, makeNetwork, writeConflist } from './node/network.ts';
 import { removeOnExit } from './node/on-exit.ts';
 import { PodwrightDaemon, type PodwrightOptions, type PodwrightSeat } from './node/podwright.ts';
 import { Registry, type RegistryOptions } from './node/registry.ts';
@@ -24,6 +24,8 @@ export interface TempNodeOptions {
   readonly podwright?: boolean | PodwrightOptions;
   /** Starts an upstream kubelet on the node's CRI socket. */
   readonly kubelet?: boolean | KubeletOptions;
+  /** Runs all of it in a network namespace of its own, where ports and firewall are nobody else's. */
+  readonly ownNetwork?: boolean;
   /** Told what is being done, for those who wait. */
   readonly onProgress?: (what: string) => void;
 }
@@ -63,6 +65,7 @@ export class TempNode {
     const facts = await makeFacts({
       toolsPath: [containerdFolder, tools.runc, tools.crictl],
       podwright: podwright !== false,
+      ownNetwork: options.ownNetwork === true,
     });
     const disarm = removeOnExit(facts);
     try {
@@ -73,11 +76,12 @@ export class TempNode {
         certsFolder: path.join(facts.root, 'certs.d'),
         cgroupProcs: await makeCgroup(facts),
       };
+      if (facts.network !== undefined) await makeNetwork(facts, facts.network);
       await makeBridge(facts);
       await writeConflist(facts);
       say('starting containerd and the registry');
       const containerd = new ContainerdDaemon({ ...seat, folder: containerdFolder, criPlugin });
-      const registry = new Registry({ folder: path.join(facts.root, 'registry') });
+      const registry = new Registry({ folder: path.join(facts.root, 'registry'), ...registryPlace(facts) });
       await Promise.all([containerd.start(), registry.start().then(() => registry.writeHosts(seat.certsFolder))]);
       const node = new TempNode({ seat, containerdFolder, crictlFolder: tools.crictl, containerd, registry, disarm });
       if (podwright !== false) {
@@ -135,7 +139,7 @@ export class TempNode {
     const podwright = new PodwrightDaemon(this.seat, options);
     this.#podwrights.push(podwright);
     await podwright.start();
-    await run(this.#crictlPath, [...crictlFlags(podwright.socket), 'version']);
+    await run(...this.#crictlWords(podwright.socket, ['version']));
     return podwright;
   }
 
@@ -156,29 +160,28 @@ export class TempNode {
 
   /** Starts one more registry, for instance one that asks for credentials. Its images have the host `registry.host`. */
   async startRegistry(options: Omit<RegistryOptions, 'folder'> = {}): Promise<Registry> {
-    const registry = new Registry({ ...options, folder: path.join(this.root, `registry${++this.#serial}`) });
+    const registry = new Registry({ ...registryPlace(this.facts), ...options, folder: path.join(this.root, `registry${++this.#serial}`) });
     return registry.start();
   }
 
   /** Runs crictl on the node's CRI and returns what it prints; throws when it fails. */
   crictl(...args: readonly string[]): Promise<string> {
-    return run(this.#crictlPath, [...crictlFlags(this.facts.criSocket), ...args]);
+    return run(...this.#crictlWords(this.facts.criSocket, args));
   }
 
   /** Runs crictl and tells how it ended, for what is to fail. */
   tryCrictl(args: readonly string[], options?: RunOptions & { readonly socket?: string }): Promise<Output> {
-    return tryRun(this.#crictlPath, [...crictlFlags(options?.socket ?? this.facts.criSocket), ...args], options);
+    return tryRun(...this.#crictlWords(options?.socket ?? this.facts.criSocket, args), options);
   }
 
   /** Starts crictl with pipes to its standard streams, for what is bytes or goes on. */
   spawnCrictl(...args: readonly string[]): ChildProcessWithoutNullStreams {
-    return spawn(this.#crictlPath, [...crictlFlags(this.facts.criSocket), ...args]);
+    return spawn(...this.#crictlWords(this.facts.criSocket, args));
   }
 
   /** As `spawnCrictl`, on a terminal of its own with 40 rows of 100 columns. */
   spawnCrictlOnTty(...args: readonly string[]): ChildProcessWithoutNullStreams {
-    const words = [this.#crictlPath, ...crictlFlags(this.facts.criSocket), ...args];
-    const command = words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+    const command = this.#crictlWords(this.facts.criSocket, args).flat().map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
     return spawn('script', ['--quiet', '--return', '--echo', 'never', '--command', `stty rows 40 cols 100; ${command}`, '/dev/null']);
   }
 
@@ -191,8 +194,14 @@ export class TempNode {
     return path.join(this.#parts.containerdFolder, 'ctr');
   }
 
-  get #crictlPath(): string {
-    return path.join(this.#parts.crictlFolder, 'crictl');
+  /** The words of a crictl command on the node's CRI, to which its own are to be added. */
+  crictlCommand(): string[] {
+    return this.#crictlWords(this.facts.criSocket, []).flat();
+  }
+
+  /** In the node's network, since what is streamed comes over a port there. */
+  #crictlWords(socket: string, args: readonly string[]): [string, string[]] {
+    return inNetwork(this.facts, path.join(this.#parts.crictlFolder, 'crictl'), ...crictlFlags(socket), ...args);
   }
 
   /** Writes a value as a JSON file that is gone with the node, as crictl takes its Pod and container configs. */
@@ -220,6 +229,11 @@ export class TempNode {
     await removeNode(this.facts);
     this.#parts.disarm();
   }
+}
+
+/** In the node's network a registry is reached from the node, its Pods and the machine. */
+function registryPlace({ network }: NodeFacts): Pick<RegistryOptions, 'address' | 'netns'> {
+  return { address: network?.nodeAddress, netns: network?.netns };
 }
 
 /** crictl's flags for a socket, with nothing taken from this machine's own crictl.yaml. */

@@ -40,6 +40,7 @@ export class ContainerdDaemon {
       // The shim is looked up on the PATH.
       env: { PATH: `${folder}:${path.dirname(options.runcPath)}:${process.env['PATH'] ?? ''}` },
       cgroupProcs: options.cgroupProcs,
+      netns: facts.network?.netns,
     });
   }
 

@@ -12,6 +12,8 @@ export interface DaemonOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The `cgroup.procs` files that the daemon is put into before it runs. */
   readonly cgroupProcs?: readonly string[];
+  /** The pinned network namespace to run it in. */
+  readonly netns?: string | undefined;
 }
 
 /** A child process that outlives its caller's terminal, logs to a file, and can be killed and started again. */
@@ -44,11 +46,12 @@ export class Daemon {
 
   /** Starts it; the log file is appended to. A session of its own keeps a terminal's Ctrl-C from it. */
   start(): void {
-    const { command, args, env, cgroupProcs = [] } = this.#options;
+    const { command, args, env, cgroupProcs = [], netns } = this.#options;
     const log = openSync(this.#options.logPath, 'a');
     // The shell moves itself, then becomes the daemon: so nothing of the daemon ever runs outside.
     const join = cgroupProcs.map((file) => `echo $$ > '${file}' && `).join('');
-    this.#child = spawn('/bin/sh', ['-c', `${join}exec "$0" "$@"`, command, ...args], {
+    const enter = netns === undefined ? '' : `nsenter --net='${netns}' `;
+    this.#child = spawn('/bin/sh', ['-c', `${join}exec ${enter}"$0" "$@"`, command, ...args], {
       detached: true,
       stdio: ['ignore', log, log],
       env: { ...process.env, ...env },

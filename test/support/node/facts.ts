@@ -24,12 +24,25 @@ export interface NodeFacts {
   readonly subnet: string;
   /** Its cgroup in every hierarchy: `/pw-1a2b3c`. */
   readonly cgroup: string;
+  /** A network of its own, in which all its daemons run; without it they run in the machine's. */
+  readonly network?: NodeNetwork;
   readonly containerdSocket: string;
   /** The CRI socket: podwright's, or containerd's where its own CRI is what the node has. */
   readonly criSocket: string;
   /** Folders with crictl, ctr and the rest, for the `PATH`. */
   readonly toolsPath: readonly string[];
   readonly machineBefore: MachineBefore;
+}
+
+/** A network namespace and the link that leads from the machine into it. */
+export interface NodeNetwork {
+  /** Where the namespace is pinned, within the node's folder. */
+  readonly netns: string;
+  readonly hostLink: string;
+  /** The machine's address on the link. */
+  readonly hostAddress: string;
+  /** The node's address, at which it can be reached from the machine and from its Pods. */
+  readonly nodeAddress: string;
 }
 
 /** What the machine was like before the first of the test nodes on it, which the last one restores. */

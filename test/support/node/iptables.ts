@@ -1,4 +1,5 @@
 import type { NodeFacts } from './facts.ts';
+import { inNetwork } from './network.ts';
 import { tryRun } from './run.ts';
 
 interface Rule {
@@ -12,8 +13,9 @@ interface Rule {
 const sharedChains = ['CNI-FORWARD', 'CNI-ADMIN', 'CNI-HOSTPORT-DNAT', 'CNI-HOSTPORT-SETMARK', 'CNI-HOSTPORT-MASQ'];
 const isPodChain = (chain: string): boolean => /^CNI-(DN-)?[0-9a-f]{16,}$/.test(chain);
 
-async function listRules(): Promise<Rule[]> {
-  const { stdout } = await tryRun('iptables-save', []);
+/** The rules of a node's own network, or the machine's. */
+async function listRules(facts?: NodeFacts): Promise<Rule[]> {
+  const { stdout } = await (facts === undefined ? tryRun('iptables-save', []) : tryRun(...inNetwork(facts, 'iptables-save')));
   const rules: Rule[] = [];
   let table = '';
   for (const line of stdout.split('\n')) {
@@ -34,7 +36,7 @@ export async function findRules(facts: NodeFacts): Promise<string[]> {
 }
 
 async function rulesOf(facts: NodeFacts): Promise<Rule[]> {
-  const rules = await listRules();
+  const rules = await listRules(facts);
   const named = rules.filter((rule) => rule.text.includes(`${facts.name}\\"`) || rule.text.includes(` ${facts.subnet}.`));
   const chains = new Set(named.flatMap((rule) => [rule.chain, targetOf(rule) ?? '']).filter(isPodChain));
   return rules.filter((rule) => named.includes(rule) || chains.has(rule.chain));
@@ -47,8 +49,9 @@ export async function findSharedChains(): Promise<string[]> {
   return sharedChains.filter((chain) => found.includes(chain));
 }
 
-/** Removes the rules and chains of a node's Pods. */
+/** Removes the rules and chains of a node's Pods. Those in a network of its own go with that. */
 export async function removeRules(facts: NodeFacts): Promise<void> {
+  if (facts.network !== undefined) return;
   await remove(() => rulesOf(facts), isPodChain);
 }
 

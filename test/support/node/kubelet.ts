@@ -1,14 +1,16 @@
 import { mkdir, readFile, readdir, readlink, rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:https';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { Daemon } from './daemon.ts';
 import type { NodeFacts } from './facts.ts';
+import { httpsGet, type HttpsPeer } from './https-get.ts';
 
 export interface KubeletOptions {
   /** Laid over the node's KubeletConfiguration; `featureGates` are added to. */
   readonly config?: { readonly featureGates?: Readonly<Record<string, boolean>>; readonly [field: string]: unknown };
   readonly args?: readonly string[];
+  /** How to show its API who asks, where not everybody may. */
+  readonly credentials?: Pick<HttpsPeer, 'ca' | 'cert' | 'key'>;
 }
 
 /** What a kubelet needs of the node it runs on. */
@@ -57,7 +59,10 @@ export interface ContainerState {
 const tunables = ['vm/overcommit_memory', 'vm/panic_on_oom', 'kernel/panic', 'kernel/panic_on_oops', 'kernel/keys/root_maxkeys', 'kernel/keys/root_maxbytes'];
 const legacyLogFolder = '/var/log/containers';
 
-/** An upstream kubelet without an API server: it runs the Pods whose manifests lie in a folder. */
+/** The usual one, which nobody else has in a network of the node's own. */
+const kubeletPort = 10_250;
+
+/** An upstream kubelet. Unless its options name an API server it just runs the Pods whose manifests lie in a folder. */
 export class KubeletDaemon {
   readonly #seat: KubeletSeat;
   readonly #options: KubeletOptions;
@@ -81,6 +86,7 @@ export class KubeletDaemon {
       ],
       logPath: path.join(this.#folder, 'kubelet.log'),
       cgroupProcs: seat.cgroupProcs,
+      netns: seat.facts.network?.netns,
     });
   }
 
@@ -105,7 +111,7 @@ export class KubeletDaemon {
   async start(): Promise<void> {
     await mkdir(this.manifestFolder, { recursive: true });
     await mkdir(this.podLogsFolder, { recursive: true });
-    this.#port ||= await freePort();
+    if (this.#port === 0) this.#port = this.#seat.facts.network === undefined ? await freePort() : kubeletPort;
     await writeFile(path.join(this.#folder, 'config.json'), JSON.stringify(this.#config(), undefined, 2));
     this.#daemon.start();
     await this.#daemon.until('it answers', () => this.pods().then(() => true, () => false), 60_000);
@@ -164,23 +170,11 @@ export class KubeletDaemon {
 
   /** A GET to the kubelet's own API: `/pods`, `/stats/summary`, `/metrics`, `/containerLogs/NAMESPACE/POD/CONTAINER`. */
   get(url: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      // Its certificate is of its own making.
-      const options = { host: '127.0.0.1', port: this.#port, path: url, rejectUnauthorized: false, timeout: 10_000 };
-      const call = request(options, (response) => {
-        const parts: Buffer[] = [];
-        response.on('data', (part: Buffer) => parts.push(part));
-        response.on('error', reject);
-        response.on('end', () => {
-          const body = Buffer.concat(parts).toString();
-          if (response.statusCode === 200) resolve(body);
-          else reject(new Error(`GET ${url}: ${response.statusCode} ${body}`));
-        });
-      });
-      call.on('timeout', () => call.destroy(new Error(`GET ${url}: no answer in 10 s`)));
-      call.on('error', reject);
-      call.end();
-    });
+    return httpsGet({ host: this.#address, port: this.#port, ...this.#options.credentials }, url);
+  }
+
+  get #address(): string {
+    return this.#seat.facts.network?.nodeAddress ?? '127.0.0.1';
   }
 
   #config(): object {
@@ -192,7 +186,7 @@ export class KubeletDaemon {
       containerRuntimeEndpoint: `unix://${facts.criSocket}`,
       // cAdvisor looks for containerd at one place only, and this one is at another.
       featureGates: { PodAndContainerStatsFromCRI: true, ...featureGates },
-      address: '127.0.0.1',
+      address: this.#address,
       port: this.#port,
       readOnlyPort: 0,
       healthzPort: 0,

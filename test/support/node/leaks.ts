@@ -17,8 +17,7 @@ export async function findLeaks(facts: NodeFacts, ctrPath: string): Promise<stri
   const list = async (what: string, names: readonly string[]): Promise<string[]> => names.map((name) => `${what} ${name}`);
   const found = await Promise.all([
     list('process', processes.map(({ pid, kind, command }) => `${pid} (${kind}): ${command}`)),
-    // The kubelet binds its folder onto itself; that is its own and not a Pod's.
-    list('mount', (await findMounts(facts)).filter((point) => point !== path.join(facts.root, 'k', 'root'))),
+    list('mount', (await findMounts(facts)).filter((point) => !isOfTheNode(facts, point))),
     list('link', await findLinks(facts)),
     list('rule', await findRules(facts)),
     list('cgroup', await findCgroups(facts)),
@@ -29,6 +28,11 @@ export async function findLeaks(facts: NodeFacts, ctrPath: string): Promise<stri
     ),
   ]);
   return found.flat();
+}
+
+/** The kubelet binds its folder onto itself, and a network of the node's own is pinned. */
+function isOfTheNode(facts: NodeFacts, point: string): boolean {
+  return point === path.join(facts.root, 'k', 'root') || point === facts.network?.netns;
 }
 
 async function listRecords(facts: NodeFacts, ctrPath: string, kind: string): Promise<string[]> {

@@ -2,7 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { factsFile, isWanted, listNodes, type MachineBefore, nodeName, nodeParents, type NodeFacts, thisProcess } from './facts.ts';
+import {
+  factsFile,
+  isWanted,
+  listNodes,
+  type MachineBefore,
+  nodeName,
+  type NodeNetwork,
+  nodeParents,
+  type NodeFacts,
+  thisProcess,
+} from './facts.ts';
 import { findSharedChains } from './iptables.ts';
 import { readTunables } from './kubelet.ts';
 import { chooseSubnet } from './network.ts';
@@ -24,20 +34,30 @@ const fixedPaths = [
   '/var/log/containers',
 ];
 
+export interface FactsOptions {
+  readonly toolsPath: readonly string[];
+  /** Whether the node's CRI is podwright's; containerd's otherwise. */
+  readonly podwright: boolean;
+  readonly ownNetwork: boolean;
+}
+
 /** Chooses names and addresses for a new node, and makes its folder with the facts in it. */
-export async function makeFacts(options: { readonly toolsPath: readonly string[]; readonly podwright: boolean }): Promise<NodeFacts> {
+export async function makeFacts(options: FactsOptions): Promise<NodeFacts> {
   const others = await listNodes();
   const id = randomBytes(3).toString('hex');
   const name = nodeName(id);
   const root = path.join(await chooseParent(), name);
   const containerdSocket = path.join(root, 'c', 'containerd.sock');
+  const taken = others.flatMap(subnetsOf);
+  const subnet = await chooseSubnet(taken);
   const facts: NodeFacts = {
     root,
     owner: thisProcess(),
     name,
     bridge: `pwbr-${id}`,
-    subnet: await chooseSubnet(others.map((node) => node.subnet)),
+    subnet,
     cgroup: `/${name}`,
+    ...(options.ownNetwork && { network: networkOf(root, id, await chooseSubnet([...taken, subnet])) }),
     containerdSocket,
     criSocket: options.podwright ? podwrightSocket(root) : containerdSocket,
     toolsPath: options.toolsPath,
@@ -49,6 +69,14 @@ export async function makeFacts(options: { readonly toolsPath: readonly string[]
   chmodSync(root, 0o755);
   writeFileSync(factsFile(root), JSON.stringify(facts, undefined, 2));
   return facts;
+}
+
+function networkOf(root: string, id: string, subnet: string): NodeNetwork {
+  return { netns: path.join(root, 'netns'), hostLink: `pweth-${id}`, hostAddress: `${subnet}.1`, nodeAddress: `${subnet}.2` };
+}
+
+function subnetsOf({ subnet, network }: NodeFacts): string[] {
+  return network === undefined ? [subnet] : [subnet, network.nodeAddress.split('.').slice(0, 3).join('.')];
 }
 
 /** Other nodes have changed the machine already, so what was before them is taken from them. */

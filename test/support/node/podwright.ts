@@ -61,6 +61,7 @@ export class PodwrightDaemon {
       logPath: path.join(folder, 'podwright.log'),
       ...(options.env && { env: options.env }),
       cgroupProcs: seat.cgroupProcs,
+      netns: seat.facts.network?.netns,
     });
   }
 

@@ -10,6 +10,18 @@ export interface NodeProcess {
   readonly kind: 'daemon' | 'shim' | 'holder' | 'container';
 }
 
+/** What the daemons of a node and of a cluster are called, but for podwright. */
+const programs = [
+  'containerd',
+  'docker-registry',
+  'kubelet',
+  'kube-proxy',
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+];
+
 /**
  * The processes of a node: daemons, shims and what holds FIFOs for podwright have its folder in their command
  * line, whatever runs in a container has a root that lies in it. Neither needs a living parent.
@@ -40,7 +52,7 @@ async function classify(pid: number, facts: NodeFacts, ownNamespace: string): Pr
 
 /** Names what may be killed, so that somebody's pager on a node's log is left alone. */
 function isDaemon(program: string, command: string): boolean {
-  if (['containerd', 'docker-registry', 'kubelet'].includes(program)) return true;
+  if (programs.includes(program)) return true;
   return program === 'node' && command.includes('main.js');
 }
 

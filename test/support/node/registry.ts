@@ -18,11 +18,15 @@ export interface RegistryOptions {
   readonly credentials?: { readonly username: string; readonly password: string };
   /** Whether to fill it with the test images; true where not said. */
   readonly images?: boolean;
+  /** The address to listen at; 127.0.0.1 where not said. */
+  readonly address?: string | undefined;
+  /** The pinned network namespace to run in. */
+  readonly netns?: string | undefined;
   /** A port to take again after a restart; a free one where not said. */
   readonly port?: number;
 }
 
-/** A private image registry on 127.0.0.1, filled with the test images. */
+/** A private image registry, filled with the test images. */
 export class Registry {
   readonly #options: RegistryOptions;
   #daemon: Daemon | undefined;
@@ -35,7 +39,11 @@ export class Registry {
 
   /** `127.0.0.1:PORT`, as it stands in an image name. */
   get host(): string {
-    return `127.0.0.1:${this.#port}`;
+    return `${this.#address}:${this.#port}`;
+  }
+
+  get #address(): string {
+    return this.#options.address ?? '127.0.0.1';
   }
 
   get url(): string {
@@ -62,10 +70,11 @@ export class Registry {
       args: ['serve', config],
       logPath,
       env: { OTEL_TRACES_EXPORTER: 'none' },
+      netns: this.#options.netns,
     });
     this.#daemon.start();
     await this.#daemon.until('it says where it listens', async () => {
-      const port = /listening on 127\.0\.0\.1:(\d+)/.exec(await readFile(logPath, 'utf8'))?.[1];
+      const port = /listening on [\d.]+:(\d+)/.exec(await readFile(logPath, 'utf8'))?.[1];
       if (port !== undefined) this.#port = Number(port);
       return port !== undefined;
     });
@@ -102,7 +111,7 @@ export class Registry {
         delete: { enabled: true },
         cache: { blobdescriptor: 'inmemory' },
       },
-      http: { addr: `127.0.0.1:${this.#port}`, secret: 'of a test only' },
+      http: { addr: this.host, secret: 'of a test only' },
       ...(credentials && { auth: { htpasswd: { realm: 'podwright', path: await this.#writeHtpasswd(credentials) } } }),
     };
   }

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { findCgroups } from '../../test/support/node/cgroups.ts';
-import { factsFile, nodeParents, type NodeFacts } from '../../test/support/node/facts.ts';
-import { findRules } from '../../test/support/node/iptables.ts';
-import { findMounts } from '../../test/support/node/mounts.ts';
-import { findLinks, findReservations } from '../../test/support/node/network.ts';
-import { findProcesses } from '../../test/support/node/processes.ts';
+import { findCgroups } from './cgroups.ts';
+import { factsFile, nodeParents, type NodeFacts } from './facts.ts';
+import { findRules } from './iptables.ts';
+import { findMounts } from './mounts.ts';
+import { findLinks, findReservations } from './network.ts';
+import { findProcesses } from './processes.ts';
 
 /** What is looked for when all is taken down, in words. Network namespaces are pinned by mounts. */
 export const lookedFor = 'process, mount, network namespace, link, iptables rule, IP reservation, cgroup or file';
@@ -20,7 +20,10 @@ export async function findRemains(facts: NodeFacts): Promise<string[]> {
     findReservations(facts).then((all) => all.map((address) => `IP reservation ${address}`)),
     findCgroups(facts).then((all) => all.map((group) => `cgroup ${group}`)),
   ]);
-  return [...found.flat(), ...(existsSync(facts.root) ? [`folder ${facts.root}`] : [])];
+  const { network, root } = facts;
+  // Of a network of its own, one end of its link is what can be seen.
+  const linked = network !== undefined && existsSync(path.join('/sys/class/net', network.hostLink));
+  return [...found.flat(), ...(linked ? [`link ${network.hostLink}`] : []), ...(existsSync(root) ? [`folder ${root}`] : [])];
 }
 
 /** Folders of nodes that this process made and that are still there; a node's folder is the last of it to go. Synchronous, for a process's exit. */

@@ -1,7 +1,21 @@
 import path from 'node:path';
 import { run } from './run.ts';
 
-export type Tool = 'containerd' | 'containerd-lts' | 'runc' | 'cni' | 'crictl' | 'critest' | 'ginkgo' | 'kubelet' | 'kubectl';
+export type Tool =
+  | 'containerd'
+  | 'containerd-lts'
+  | 'runc'
+  | 'cni'
+  | 'crictl'
+  | 'critest'
+  | 'ginkgo'
+  | 'kubelet'
+  | 'kubectl'
+  | 'etcd'
+  | 'kube-apiserver'
+  | 'kube-controller-manager'
+  | 'kube-scheduler'
+  | 'kube-proxy';
 
 /** The folders of the named tools, each built first where it is not there yet. */
 export async function toolFolders<T extends Tool>(...tools: readonly T[]): Promise<Record<T, string>> {

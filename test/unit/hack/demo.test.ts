@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { bar, containerTable } from '../../../hack/demo/report.ts';
-import { Screen, table } from '../../../hack/demo/screen.ts';
+import { Screen, table } from '../../../hack/screen/screen.ts';
 import { describePod, news } from '../../../hack/demo/states.ts';
 import { readTimings } from '../../../hack/demo/timings.ts';
 import type { Pod } from '../../support/node/kubelet.ts';
