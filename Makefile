@@ -5,10 +5,13 @@ SHELL := /bin/bash
 # A test that skips itself on a machine of ours has tested nothing.
 mocha := npx mocha --config .mocharc.json $(if $(CI),--forbid-pending)
 
+# Built before what needs them begins: a test's time is not meant for that.
+cluster_tools := containerd runc cni crictl kubelet kubectl etcd kube-apiserver kube-controller-manager kube-scheduler kube-proxy
+
 # What dist/ is made from; a build leaves a newer dist/.built.
 sources := $(shell find src proto hack/build.mjs hack/generate-types.mjs tsconfig.json tsconfig.build.json package-lock.json -type f -not -path 'src/types/*')
 
-.PHONY: help setup build generate lint types check-proto unit integration e2e test critest tools demo demo-stop bench clean
+.PHONY: help setup build generate lint types check-proto unit integration e2e test critest tools demo demo-stop cluster cluster-stop bench clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +43,8 @@ unit: generate ## runs the tests that need neither root nor tools
 integration: build ## runs the tests against a real containerd, runc and CNI (root); FILES=... for some
 	$(mocha) --timeout 120000 $(or $(FILES),'test/integration/**/*.test.ts')
 
-e2e: build ## runs Pods of a real kubelet (root); FILES=... for some
+e2e: build ## runs Pods of a real kubelet, and a cluster (root); FILES=... for some
+	@hack/tools/build.sh $(cluster_tools) > /dev/null
 	$(mocha) --timeout 300000 $(or $(FILES),'test/e2e/**/*.test.ts')
 
 # One after the other also under -j: they share dist/ and src/types, and two cores are few for two nodes.
@@ -60,6 +64,13 @@ demo: build ## has a kubelet run a Pod through podwright; KEEP=1 leaves it runni
 
 demo-stop: setup ## ends what make demo KEEP=1 left running
 	@node --import tsx hack/demo.ts --stop
+
+cluster: build ## brings up a cluster on podwright and leaves it running (root); RUNTIME=containerd for one without podwright
+	@hack/tools/build.sh $(cluster_tools) > /dev/null
+	@node --import tsx hack/cluster.ts --runtime=$(or $(RUNTIME),podwright)
+
+cluster-stop: setup ## takes down what make cluster left running
+	@node --import tsx hack/cluster.ts --stop
 
 bench: build ## compares podwright with containerd's own CRI
 	node --import tsx hack/bench/bench.ts

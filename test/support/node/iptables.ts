@@ -36,7 +36,8 @@ export async function findRules(facts: NodeFacts): Promise<string[]> {
 }
 
 async function rulesOf(facts: NodeFacts): Promise<Rule[]> {
-  const rules = await listRules(facts);
+  // kube-proxy's name the subnet too, and are its own affair.
+  const rules = (await listRules(facts)).filter((rule) => !rule.chain.startsWith('KUBE-'));
   const named = rules.filter((rule) => rule.text.includes(`${facts.name}\\"`) || rule.text.includes(` ${facts.subnet}.`));
   const chains = new Set(named.flatMap((rule) => [rule.chain, targetOf(rule) ?? '']).filter(isPodChain));
   return rules.filter((rule) => named.includes(rule) || chains.has(rule.chain));

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { webImage } from '../../hack/images/catalogue.ts';
+import { TempCluster } from '../support/temp-cluster.ts';
+import { shellContainer, stayAlive, untilNothingIsLeft } from './pods.ts';
+
+const labels = { app: 'web' };
+
+const deployment = {
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name: 'web' },
+  spec: {
+    replicas: 2,
+    selector: { matchLabels: labels },
+    template: { metadata: { labels }, spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'web', image: webImage }] } },
+  },
+};
+
+const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] } };
+
+const client = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'client' }, spec: { terminationGracePeriodSeconds: 1, containers: [shellContainer('box', stayAlive)] } };
+
+describe('a cluster', () => {
+  let cluster: TempCluster;
+  before(async () => {
+    cluster = await TempCluster.start();
+  });
+  // Throws where anything of it is left.
+  after(() => cluster?.stop());
+
+  it('has podwright as the runtime of its node', async () => {
+    const runtime = await cluster.kubectl('get', 'nodes', '-o', 'jsonpath={.items[*].status.nodeInfo.containerRuntimeVersion}');
+    assert.match(runtime, /^podwright:\/\/\d/);
+  });
+
+  it('runs a Deployment, whose Service a Pod reaches, and which the node forgets when it is deleted', async () => {
+    await cluster.apply(deployment, service, client);
+    await cluster.kubectl('wait', '--for=condition=Available', 'deployment/web', '--timeout=60s');
+    await cluster.kubectl('wait', '--for=condition=Ready', 'pod/client', '--timeout=60s');
+    const address = await cluster.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
+    const page = await cluster.kubectl('exec', 'client', '--', 'wget', '-q', '-O', '-', `http://${address}/`);
+    assert.equal(page, 'hello from podwright\n');
+
+    await cluster.kubectl('delete', 'deployment/web', 'service/web', 'pod/client', '--timeout=60s');
+    // The kubelet's own collector of ended sandboxes comes once a minute.
+    await cluster.node.crictl('rmp', '--all', '--force');
+    await untilNothingIsLeft(cluster.node);
+  });
+
+  it('lets a kubelet do no more than the Node authorizer allows', async () => {
+    const { name } = cluster.node.facts;
+    const mayIt = async (...what: string[]): Promise<string> =>
+      (await cluster.tryKubectl(['auth', 'can-i', ...what, `--as=system:node:${name}`, '--as-group=system:nodes'])).stdout.trim();
+    assert.equal(await mayIt('get', `nodes/${name}`), 'yes');
+    assert.equal(await mayIt('delete', 'deployments'), 'no');
+  });
+});
