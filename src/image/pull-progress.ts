@@ -39,9 +39,12 @@ export class PullProgress {
         this.#finish(name, undefined, nowMs);
         break;
       case 'complete':
+        this.#finish(name, progress, nowMs);
+        break;
       case 'extracting':
       case 'extracted':
-        this.#finish(name, event === 'complete' ? progress : undefined, nowMs);
+        // containerd looks three times a second: of a layer that came quicker this is the first word.
+        this.#finish(name, total, nowMs);
         break;
       default:
     }

@@ -28,6 +28,16 @@ describe('pull progress', () => {
     assert.equal(stalledMs(pull, 1_000_000, 0), 0);
   });
 
+  it('counts a layer that was here before anybody looked, and is being unpacked', () => {
+    const pull = resolved(0);
+    pull.observe(line('waiting', 'quick', 0, 100), 10);
+    pull.observe(line('downloading', 'half', 40, 100), 10);
+    pull.observe(line('already exists', 'old', 100, 100), 10);
+    for (const name of ['quick', 'half', 'old']) pull.observe(line('extracting', name, 1, 100), 20);
+    for (const name of ['quick', 'half', 'old']) pull.observe(line('extracted', name, 100, 100), 30);
+    assert.deepEqual([pull.bytes, pull.blobs, pull.present, pull.open], [200n, 2, 1, 0]);
+  });
+
   it('takes a blob that is all here for done, though it is not written down yet', () => {
     const pull = resolved(0);
     pull.observe(line('downloading', 'layer', 100, 100), 10);
