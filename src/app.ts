@@ -121,13 +121,18 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const stats = new StatsReader(parts);
   const services = loadCriServices();
   const streaming = await startStreaming(config.streaming, parts, log);
+  const { address } = config.metrics;
+  const metrics = address === '' ? undefined : new (await import('./app/metrics.ts')).Metrics(address, services);
   const server = new CriServer({
     socket: config.socket,
     services,
     handlers: buildHandlers({ config, parts, services, images, network, containerd, stats, streams: streaming.streams }),
     log,
     clock,
+    onEnded: metrics?.onEnded,
   });
+  const { puller } = images;
+  await metrics?.serve({ running: () => server.running, parts, puller, logs, streaming, containerd }, log);
   await server.start();
   // So that the first Pod does not wait for it (0.2 s and more); a Pod that comes sooner shares the pull.
   images.pods.ensure(config.images.sandbox, runtimes.get('').snapshotter).catch((error: unknown) => {
@@ -137,6 +142,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   return {
     async stop() {
       await server.stop(drainMs);
+      await metrics?.stop();
       await streaming.stop(drainMs);
       // What is still being created then is taken back by the next start.
       const created = Promise.all([parts.sandboxNames.settle(), parts.containerNames.settle()]);

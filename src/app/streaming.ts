@@ -14,7 +14,8 @@ import { StreamingServer } from '../streaming/server.ts';
 /** The streaming server with what it serves. */
 export interface StreamingParts {
   readonly streams: Streams;
-  readonly counters: StreamingCounters;
+  /** What is open, and what has been counted since the start. */
+  counts(): { readonly open: number; readonly badInput: number; readonly killedExecs: number };
   /** Ends every stream, within some `patienceMs`; commands of an exec are killed, or not, as when their clients go. */
   stop(patienceMs: number): Promise<void>;
 }
@@ -53,7 +54,7 @@ export async function startStreaming(config: StreamingConfig, parts: Parts, base
   };
   return {
     streams,
-    counters,
+    counts: () => ({ open: server.open, badInput: counters.badInput, killedExecs: abandoned.killed }),
     async stop(patienceMs) {
       await server.stop(patienceMs);
       await recovered;

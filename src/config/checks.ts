@@ -69,6 +69,13 @@ export const ipAddress: Check<string> = (value) => (net.isIP(value) !== 0 ? unde
 
 export const port: Check<number> = (value) => (value >= 0 && value <= 65_535 ? undefined : 'must be a port, 0 to 65535');
 
+/** An address to listen on with its port, as containerd's `[metrics] address` has it. */
+export const listenAddress: Check<string> = (value) => {
+  const [, four, six, port] = /^(?:([\d.]+)|\[([\da-f:.]+)\]):(\d{1,5})$/i.exec(value) ?? [];
+  const isAddress = four === undefined ? net.isIPv6(six ?? '') : net.isIPv4(four);
+  return isAddress && Number(port) <= 65_535 ? undefined : 'must be an IP address and a port, such as "127.0.0.1:1338" or "[::1]:1338"';
+};
+
 export const id: Check<number> = (value) => (value >= 0 && value <= 0xffff_ffff ? undefined : 'must be a user or group id, 0 to 4294967295');
 
 export const globs: Check<readonly string[]> = (values) => {

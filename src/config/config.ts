@@ -13,6 +13,7 @@ import {
   imageReference,
   ipAddress,
   isLoopback,
+  listenAddress,
   oneOf,
   optional,
   port,
@@ -41,6 +42,7 @@ export interface Config {
   readonly containers: ContainersConfig;
   readonly runtimes: RuntimesConfig;
   readonly streaming: StreamingConfig;
+  readonly metrics: MetricsConfig;
   readonly log: LogConfig;
 }
 
@@ -137,6 +139,11 @@ export interface StreamingConfig {
   readonly killAbandoned: boolean;
 }
 
+export interface MetricsConfig {
+  /** `IP:PORT`, or empty for none. */
+  readonly address: string;
+}
+
 export interface LogConfig {
   readonly level: string;
 }
@@ -218,6 +225,9 @@ export const schema: Nodes<Config> = {
     idleTimeoutS: integer(14_400, 'Seconds after which a connection with nothing to say is ended.', seconds),
     creationTimeoutS: integer(30, 'Seconds that a client may take to open its streams.', seconds),
     killAbandoned: flag(true, 'Whether the command of an exec is killed when its client has gone.'),
+  }),
+  metrics: table('Metrics for Prometheus, at /metrics and /v1/metrics.', {
+    address: text('', 'Where they are served, as 127.0.0.1:1338; not at all when this is empty. Whoever reaches it may read them.', optional(listenAddress)),
   }),
   log: table('The log, JSON lines on stderr.', {
     level: text('info', 'The least level that is written: error, warn, info or debug.', oneOf('error', 'warn', 'info', 'debug')),

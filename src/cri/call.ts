@@ -8,12 +8,22 @@ import { abortError } from '../lib/abort.ts';
 import { CodedError, kindOf, messageOf } from '../lib/errors.ts';
 import { isPolled, isStreaming } from './rpc-names.ts';
 import { requestIds } from './request-ids.ts';
-import { toCallStatus } from './status.ts';
+import { codeName, toCallStatus } from './status.ts';
 
 /** What every call runs in. */
 export interface CallScope {
   readonly log: Log;
   readonly calls: Calls;
+  /** Told of each call that ended. */
+  readonly onEnded?: ((outcome: CallOutcome) => void) | undefined;
+}
+
+/** How a call ended, as metrics count it. */
+export interface CallOutcome {
+  readonly name: RpcName;
+  /** Its gRPC code as Go writes it: `OK`, `NotFound`. */
+  readonly code: string;
+  readonly ms: number;
 }
 
 /** A call of grpc-js, as far as both adapters need it. */
@@ -46,12 +56,17 @@ export async function runCall<T>(
     const value = await act({ signal: running.signal, log });
     // A stream that returns because it was aborted did not reach its end, and must not look as if it had.
     if (isStreaming(name) && running.signal.aborted) throw abortError(running.signal, name);
-    log.debug({ ms: since(startedMs) }, 'rpc done');
+    const ms = since(startedMs);
+    log.debug({ ms }, 'rpc done');
+    scope.onEnded?.({ name, code: 'OK', ms });
     return { value };
   } catch (thrown) {
     const error = isAbort(thrown, running.signal) ? abortError(running.signal, name) : thrown;
-    logFailure(log, name, error, since(startedMs));
-    return { failure: toCallStatus(error) };
+    const ms = since(startedMs);
+    logFailure(log, name, error, ms);
+    const failure = toCallStatus(error);
+    scope.onEnded?.({ name, code: codeName(failure.code), ms });
+    return { failure };
   } finally {
     call.off('cancelled', onCancelled);
     running.end();

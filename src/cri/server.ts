@@ -23,6 +23,8 @@ export interface CriServerOptions {
   readonly handlers: Partial<RpcHandlers>;
   readonly log: Log;
   readonly clock: Clock;
+  /** Told of each call that ended. */
+  readonly onEnded?: CallScope['onEnded'] | undefined;
 }
 
 // A client queues what goes beyond by itself; without a limit one client's burst is all in memory at once.
@@ -48,10 +50,15 @@ export class CriServer {
       'grpc.max_concurrent_streams': maxConcurrentCalls,
       'grpc.enable_channelz': 0,
     });
-    const handlers = grpcHandlers({ log: options.log, calls: this.#calls }, options.services, options.handlers);
+    const handlers = grpcHandlers({ log: options.log, calls: this.#calls, onEnded: options.onEnded }, options.services, options.handlers);
     for (const definition of options.services.definitions) this.#grpc.addService(definition, handlers);
     const injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = net.createServer((connection) => injector.injectConnection(connection));
+  }
+
+  /** How many calls are being served. */
+  get running(): number {
+    return this.#calls.size;
   }
 
   /** Opens the socket: from here on the CRI is served. `alreadyExists` when another process serves it. */

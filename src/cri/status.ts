@@ -36,6 +36,13 @@ export function toCallStatus(error: unknown): CallStatus {
   return { code: status.INTERNAL, details: toDetails(`internal error: ${messageOf(error)}`) };
 }
 
+/** A code's name as Go and its metrics write it: `OK`, `NotFound`, `Canceled`. */
+export function codeName(code: status): string {
+  if (code === status.OK) return 'OK';
+  if (code === status.CANCELLED) return 'Canceled';
+  return status[code].toLowerCase().replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
 // The status travels in the HTTP/2 trailers, percent-encoded; clients refuse header lists that are much longer.
 const maxEncodedLength = 8000;
 

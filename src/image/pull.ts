@@ -50,6 +50,19 @@ export interface PullRequest {
   readonly log?: Log;
 }
 
+/** What a puller does and has done; pulls that are shared count once. */
+export interface PullActivity {
+  readonly running: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  /** From registries, those of pulls under way included. */
+  readonly bytes: number;
+  /** Downloads that are known and not done. */
+  readonly openBlobs: number;
+  /** How long the slowest has waited for a byte. */
+  readonly stalledMs: number;
+}
+
 /** One pull, whoever shares it. */
 interface PullJob {
   readonly reference: Reference;
@@ -72,6 +85,7 @@ export class ImagePuller {
   readonly #permits: Permits;
   readonly #shared = new SharedWork<Image>();
   readonly #running = new Set<PullProgress>();
+  readonly #ended = { succeeded: 0, failed: 0, bytes: 0 };
   /** Snapshotters that containerd's transfer plugin has been found not to unpack for. */
   readonly #notUnpacked = new Set<string>();
 
@@ -80,6 +94,19 @@ export class ImagePuller {
     this.#noProgressTimeoutMs = options.noProgressTimeoutMs ?? NO_PROGRESS_TIMEOUT_MS;
     this.#pins = options.pins ?? new Pins([]);
     this.#permits = new Permits(options.maxConcurrent ?? 0);
+  }
+
+  /** What is being pulled, and has been since the start. */
+  get activity(): PullActivity {
+    const nowMs = this.#nowMs();
+    const running = [...this.#running];
+    return {
+      ...this.#ended,
+      running: running.length,
+      bytes: running.reduce((sum, { bytes }) => sum + Number(bytes), this.#ended.bytes),
+      openBlobs: running.reduce((sum, { open }) => sum + open, 0),
+      stalledMs: Math.max(0, ...running.map((progress) => stalledMs(progress, nowMs, this.#othersMoveMs(progress)))),
+    };
   }
 
   /**
@@ -161,12 +188,15 @@ export class ImagePuller {
       const bytes = Number(progress.bytes);
       const fields = { image: reference.name, imageId: image.id, snapshotter: job.snapshotter, bytes, blobs, present, durationMs };
       log.info({ ...fields, sizeBytes: Number(image.sizeBytes) }, 'pulled image');
+      this.#ended.succeeded += 1;
       return image;
     } catch (error) {
+      this.#ended.failed += 1;
       const cause = stalled.signal.aborted ? stalled.signal.reason : signal.aborted ? abortError(signal, 'stopped') : error;
       throw pullError(reference.name, registryHost(reference.domain), cause, (text) => auth.redact(text));
     } finally {
       this.#running.delete(progress);
+      this.#ended.bytes += Number(progress.bytes);
       ended.abort();
     }
   }

@@ -12,16 +12,23 @@ export class AbandonedExecs {
   readonly #kill: boolean;
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<void>>();
+  #killed = 0;
 
   constructor(parts: ExecParts & Pick<Parts, 'containers'>, kill: boolean) {
     this.#parts = parts;
     this.#kill = kill;
   }
 
+  /** How many have been killed since the start. */
+  get killed(): number {
+    return this.#killed;
+  }
+
   /** Takes an exec over. When it is to be killed it is dead once this resolves; else it runs on, heard by nobody. */
   async take(exec: Exec): Promise<void> {
     if (this.#kill) {
       await exec.kill();
+      this.#killed += 1;
       exec.release();
       return;
     }

@@ -91,6 +91,11 @@ export class StreamingServer {
     await Promise.allSettled(this.#serving);
   }
 
+  /** How many connections there are. */
+  get open(): number {
+    return this.#connections.size;
+  }
+
   #base(): string {
     const { address, family, port } = this.#server.address() as AddressInfo;
     // Where it listens on every address, the node's own clients take the nearest.

@@ -76,6 +76,7 @@ const defaults = {
     creationTimeoutS: 30,
     killAbandoned: true,
   },
+  metrics: { address: '' },
   log: { level: 'info' },
 };
 
@@ -150,6 +151,9 @@ describe('the configuration', () => {
     ['a certificate without a key', '[streaming]\ntls_cert = "/c.pem"', 'f.toml:1: streaming.tls_key is "": must be given too, as TLS takes both a certificate and its key'],
     ['a time of none', '[streaming]\nidle_timeout_s = 0', 'f.toml:2: streaming.idle_timeout_s is 0: must be a number of seconds, 1 to 2000000'],
     ['a port out of range', '[streaming]\nport = 70000', 'f.toml:2: streaming.port is 70000: must be a port, 0 to 65535'],
+    ['metrics without a port', '[metrics]\naddress = "127.0.0.1"', /must be an IP address and a port, such as "127\.0\.0\.1:1338" or "\[::1\]:1338", or empty$/],
+    ['metrics at a name', '[metrics]\naddress = "localhost:1338"', /must be an IP address and a port/],
+    ['metrics at a port out of range', '[metrics]\naddress = "[::1]:70000"', /must be an IP address and a port/],
     ['an unknown level', '[log]\nlevel = "loud"', /must be "error", "warn", "info", "debug"$/],
     ['a version of the future', 'version = 2', 'f.toml:1: version is 2: must be 1'],
     ['a default that is no handler', '[runtimes]\ndefault = "kata"', 'f.toml:2: runtimes.default is "kata": must be a configured handler: "runc"'],
@@ -173,6 +177,10 @@ describe('the configuration', () => {
       else assert.match(first, message);
     });
   }
+
+  it('takes an address with its port for metrics', () => {
+    for (const address of ['127.0.0.1:1338', '[::1]:1338', '0.0.0.0:0', '']) assert.deepEqual(faults(`[metrics]\naddress = "${address}"`), []);
+  });
 
   it('names every fault, in the order of the file', () => {
     assert.deepEqual(
