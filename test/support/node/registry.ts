@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { buildImages } from '../../../hack/images/build.ts';
 import { pushImages } from '../../../hack/images/push.ts';
 import { Daemon } from './daemon.ts';
+import type { TokenAuth } from './token-server.ts';
 
 const run = promisify(execFile);
 
@@ -16,6 +17,8 @@ export interface RegistryOptions {
   readonly folder: string;
   /** With these it asks everybody for them. */
   readonly credentials?: { readonly username: string; readonly password: string };
+  /** With this it asks everybody for a token of that server; `push` is one to fill it with. */
+  readonly tokens?: { readonly server: TokenAuth; readonly push: string };
   /** Whether to fill it with the test images; true where not said. */
   readonly images?: boolean;
   /** The address to listen at; 127.0.0.1 where not said. */
@@ -95,14 +98,15 @@ export class Registry {
   }
 
   #pushTarget(): { url: string; authorization?: string } {
-    const { credentials } = this.#options;
+    const { credentials, tokens } = this.#options;
+    if (tokens !== undefined) return { url: this.url, authorization: `Bearer ${tokens.push}` };
     if (credentials === undefined) return { url: this.url };
     const basic = Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64');
     return { url: this.url, authorization: `Basic ${basic}` };
   }
 
   async #config(): Promise<object> {
-    const { folder, credentials } = this.#options;
+    const { folder, credentials, tokens } = this.#options;
     return {
       version: '0.1',
       log: { level: 'info', fields: { service: 'registry' } },
@@ -112,6 +116,7 @@ export class Registry {
         cache: { blobdescriptor: 'inmemory' },
       },
       http: { addr: this.host, secret: 'of a test only' },
+      ...(tokens && { auth: { token: tokens.server } }),
       ...(credentials && { auth: { htpasswd: { realm: 'podwright', path: await this.#writeHtpasswd(credentials) } } }),
     };
   }
