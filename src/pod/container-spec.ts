@@ -41,8 +41,6 @@ export interface BuiltSpec {
   readonly spec: OciSpec;
   readonly user: { readonly uid: number; readonly gid: number; readonly supplementalGroups: readonly number[] };
   readonly stopSignal: number;
-  /** How the snapshotter is to shift owners for a Pod in a user namespace. */
-  readonly snapshotLabels: Readonly<Record<string, string>>;
 }
 
 /** The volumes that are made for a container before its spec. */
@@ -68,11 +66,12 @@ export async function containerSpec(
 ): Promise<BuiltSpec> {
   const { sandbox, config, image, runtime } = of;
   const context = config.linux?.securityContext ?? null;
-  const [userFiles, mounts, devices, seccompProfile] = await Promise.all([
+  const [userFiles, mounts, devices, seccompProfile, hookFiles] = await Promise.all([
     parts.images.userFiles(image, runtime.snapshotter),
     Promise.all(config.mounts.map((mount, at) => resolveMount(mount, at, of.volumes))),
     Promise.all(config.devices.map((device, at) => resolveDevice(parts, device, at))),
     readProfile(seccompFile(context)),
+    readHooks(parts),
   ]);
   const rdtClasses = asksForRdt(classSubject(config, sandbox.config)) ? await parts.kernel.rdtClasses() : undefined;
   const targetPidPath = targetPid(parts, sandbox, config);
@@ -99,7 +98,7 @@ export async function containerSpec(
     },
     ...(context?.privileged && !runtime.privilegedWithoutHostDevices && { hostDevices: await parts.kernel.hostDevices() }),
     defaults: parts.containerDefaults,
-    hookFiles: await readHooks(parts),
+    hookFiles,
     ...(sandbox.record.selinuxLevel !== undefined && { selinuxLevel: sandbox.record.selinuxLevel }),
     ...(rdtClasses !== undefined && { rdtClasses }),
     ...(seccompProfile !== undefined && { seccompProfile }),
@@ -113,7 +112,6 @@ export async function containerSpec(
     spec,
     user: { uid, gid, supplementalGroups: additionalGids ?? [gid] },
     stopSignal: stopSignalNumber(config.stopSignal, image.config.stopSignal),
-    snapshotLabels: idMapLabels(spec),
   };
 }
 
@@ -197,14 +195,4 @@ export async function readProfile(file: ReturnType<typeof seccompFile>): Promise
 /** A path of the request with which the node can do nothing. */
 function unusable(field: string, file: string, error: unknown): CodedError {
   return new CodedError('invalidArgument', `${field} is ${JSON.stringify(file)}: ${messageOf(error)}`, { cause: error });
-}
-
-/** overlayfs of containerd 2 shifts owners by these labels, one range each, as `containerID:hostID:size`. */
-export function idMapLabels(spec: OciSpec): Record<string, string> {
-  const labels: Record<string, string> = {};
-  const [uid] = spec.linux.uidMappings ?? [];
-  const [gid] = spec.linux.gidMappings ?? [];
-  if (uid !== undefined) labels['containerd.io/snapshot/uidmapping'] = `${uid.containerID}:${uid.hostID}:${uid.size}`;
-  if (gid !== undefined) labels['containerd.io/snapshot/gidmapping'] = `${gid.containerID}:${gid.hostID}:${gid.size}`;
-  return labels;
 }

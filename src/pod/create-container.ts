@@ -1,8 +1,10 @@
 import { mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
+import { allSettledOrThrow } from '../lib/all-settled.ts';
 import { CodedError, errnoOf, wrapError } from '../lib/errors.ts';
 import { Undo } from '../lib/undo.ts';
+import { userMappings } from '../spec/namespaces.ts';
 import { validateContainerConfig } from '../spec/validate.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
 import { containerExtension } from './container-records.ts';
@@ -16,8 +18,9 @@ import { toJson } from './json.ts';
 import { sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
-import { prepareRoot } from './prepare-root.ts';
+import { idMapLabels, prepareRoot } from './prepare-root.ts';
 import type { ImageFacts } from './ports.ts';
+import type { Runtime } from './runtimes.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export type CreateParts = Pick<
@@ -57,7 +60,7 @@ export async function createContainer(
   return await parts.containerNames.run(name, toJson(config), newId(), signal, async (id) => {
     const undo = new Undo(parts.log.child({ containerId: id }));
     try {
-      await create(parts, sandbox, config, id, name, undo);
+      await create(parts, { id, name, sandbox, config }, undo);
     } catch (error) {
       await undo.unwind();
       throw wrapError(`create container "${config.metadata?.name}" in pod sandbox "${sandbox.id}"`, error);
@@ -65,27 +68,56 @@ export async function createContainer(
   });
 }
 
+interface NewContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly sandbox: Sandbox;
+  readonly config: ContainerConfig__Output;
+  readonly image: ImageFacts;
+  readonly runtime: Runtime;
+}
+
 async function create(
   parts: CreateParts,
-  sandbox: Sandbox,
-  config: ContainerConfig__Output,
-  id: string,
-  name: string,
+  of: Omit<NewContainer, 'image' | 'runtime'>,
   undo: Undo,
 ): Promise<void> {
+  const { id, sandbox, config } = of;
   const image = findImage(parts, config);
   const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
   const { snapshotter } = runtime;
+  const sandboxOptions = sandbox.config.linux?.securityContext?.namespaceOptions ?? null;
+  const labels = idMapLabels(userMappings(sandbox.record.namespaces, sandboxOptions));
   undo.push("remove the container's folder", () => removeEmptyFolders(parts, id));
+  undo.push('remove the snapshot', () => missingIsFine(parts.containerd.snapshots(snapshotter).remove(id)));
+  // The layer takes as long as all the rest, and what the container is to be makes no difference to it.
+  const [container, rootfs] = await allSettledOrThrow([
+    makeRecord(parts, { ...of, image, runtime }, undo),
+    prepareRoot(parts, { key: id, image, snapshotter, labels }, { lease: sandboxLease(sandbox.id) }),
+  ]);
+  container.rootfs = rootfs;
+  // A removal of the sandbox that began meanwhile did not see this container, and nobody would remove it.
+  if (!sandbox.isReady) throw notReady(sandbox);
+  parts.containers.add(container);
+  const atNs = BigInt(container.record.createdAtNs);
+  parts.events.emit({ type: 'CONTAINER_CREATED_EVENT', id, sandboxId: sandbox.id, atNs });
+  parts.log.info({ containerId: id, podSandboxId: sandbox.id, name: config.metadata?.name }, 'container is created');
+}
+
+/** Makes all of a container but its layer: its volumes, its spec, its record, and its folder. */
+async function makeRecord(parts: CreateParts, of: NewContainer, undo: Undo): Promise<Container> {
+  const { id, sandbox, config, image, runtime } = of;
+  const { containerd } = parts;
+  const { snapshotter } = runtime;
   const volumes = {
     images: await mountImageVolumes(parts, { id, sandbox, config, snapshotter }, undo),
     declared: await makeDeclaredVolumes(parts, { id, sandbox, config, image, snapshotter }, undo),
   };
-  const built = await containerSpec(parts, { id, sandbox, config, image, runtime, volumes });
+  const { spec, stopSignal, user } = await containerSpec(parts, { ...of, volumes });
   const record: ContainerRecord = {
     version: 1,
     id,
-    name,
+    name: of.name,
     sandboxId: sandbox.id,
     config,
     imageId: image.id,
@@ -93,43 +125,32 @@ async function create(
     imageName: image.repoTags[0] ?? image.repoDigests[0] ?? image.id,
     createdAtNs: parts.clock.nowNs().toString(),
     logPath: logPath(sandbox, config),
-    stopSignal: built.stopSignal,
-    user: built.user,
-    snapshotter: runtime.snapshotter,
-    ...(built.spec.linux.mountLabel !== undefined && { mountLabel: built.spec.linux.mountLabel }),
+    stopSignal,
+    user,
+    snapshotter,
+    ...(spec.linux.mountLabel !== undefined && { mountLabel: spec.linux.mountLabel }),
   };
-  const container = new Container(record, createdStatus(config.linux?.resources ?? null));
-  container.process = built.spec.process;
-  const { containerd } = parts;
-  const call = { lease: sandboxLease(sandbox.id) };
   undo.push('remove the container record', () => missingIsFine(containerd.containers.delete(id)));
-  undo.push('remove the snapshot', () => missingIsFine(containerd.snapshots(runtime.snapshotter).remove(id)));
-  const outcomes = await Promise.allSettled([
-    prepareRoot(parts, { key: id, image, snapshotter: runtime.snapshotter, labels: built.snapshotLabels }, call),
+  await allSettledOrThrow([
     containerd.containers.create(
       {
         id,
         labels: containerLabels(config),
         image: record.imageName,
         runtime: { name: runtime.type, ...(runtime.options && { options: runtime.options }) },
-        spec: jsonAny(specTypeUrl, built.spec),
-        snapshotter: runtime.snapshotter,
+        spec: jsonAny(specTypeUrl, spec),
+        snapshotter,
         snapshotKey: id,
         extensions: { [containerExtensionName]: containerExtension(record) },
         sandboxId: sandbox.id,
       },
-      call,
+      { lease: sandboxLease(sandbox.id) },
     ),
     mkdir(parts.folders.containerState(id), { recursive: true, mode: 0o700 }),
   ]);
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  if (outcomes[0].status === 'fulfilled') container.rootfs = outcomes[0].value;
-  // A removal of the sandbox that began meanwhile did not see this container, and nobody would remove it.
-  if (!sandbox.isReady) throw notReady(sandbox);
-  parts.containers.add(container);
-  const atNs = BigInt(record.createdAtNs);
-  parts.events.emit({ type: 'CONTAINER_CREATED_EVENT', id, sandboxId: sandbox.id, atNs });
-  parts.log.info({ containerId: id, podSandboxId: sandbox.id, name: config.metadata?.name }, 'container is created');
+  const container = new Container(record, createdStatus(config.linux?.resources ?? null));
+  container.process = spec.process;
+  return container;
 }
 
 function notReady(sandbox: Sandbox): CodedError {

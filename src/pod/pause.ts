@@ -1,11 +1,12 @@
 import { throwIfAborted } from '../lib/abort.ts';
+import { allSettledOrThrow } from '../lib/all-settled.ts';
 import { isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { passedAnnotations } from '../spec/annotations.ts';
 import { layOverBase } from '../spec/base-spec.ts';
 import { buildPauseSpec } from '../spec/pause-spec.ts';
 import { seccompFile } from '../spec/seccomp.ts';
 import { discardPause, killAndWait } from './discard.ts';
-import { idMapLabels, readProfile } from './container-spec.ts';
+import { readProfile } from './container-spec.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
 import { cgroupsPathOf } from './cgroups.ts';
 import { pauseExtension, pauseExtensionName, sandboxExtension, sandboxExtensionName, sandboxLabels } from './cri-labels.ts';
@@ -13,7 +14,7 @@ import { checkLabels, labelledRoot } from './labels.ts';
 import { sandboxLease } from './leases.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import type { Parts } from './parts.ts';
-import { prepareRoot } from './prepare-root.ts';
+import { idMapLabels, prepareRoot } from './prepare-root.ts';
 import type { ImageFacts } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -184,7 +185,7 @@ export class PauseKeeper {
       );
       const snapshot = prepareRoot(
         this.#parts,
-        { key: id, image, snapshotter: runtime.snapshotter, labels: idMapLabels(spec) },
+        { key: id, image, snapshotter: runtime.snapshotter, labels: idMapLabels(spec.linux) },
         call,
       );
       const [rootfs] = await allSettledOrThrow([snapshot, record]);
@@ -235,12 +236,4 @@ export class PauseKeeper {
     const { snapshotter } = this.#parts.runtimes.of(sandbox.record.runtimeHandler);
     return discardPause(this.#parts.containerd, sandbox.id, snapshotter, task);
   }
-}
-
-/** Waits for all, so that none is still at work when the first failure is told; answers the values. */
-async function allSettledOrThrow<T extends readonly unknown[]>(acts: {
-  readonly [K in keyof T]: Promise<T[K]>;
-}): Promise<T> {
-  await Promise.allSettled(acts);
-  return (await Promise.all(acts)) as unknown as T;
 }

@@ -1,4 +1,5 @@
 import { isKind } from '../lib/errors.ts';
+import type { OciSpec } from '../spec/oci.ts';
 import type { Parts } from './parts.ts';
 import type { CallOptions, ImageFacts, SnapshotMount } from './ports.ts';
 
@@ -35,4 +36,14 @@ export async function prepareRoot(
   call: CallOptions,
 ): Promise<SnapshotMount[]> {
   return await onLayers(parts, of, (snapshots) => snapshots.prepare(of.key, of.image.chainId, of.labels, call));
+}
+
+/** overlayfs of containerd 2 shifts owners by these labels, one range each, as `containerID:hostID:size`. */
+export function idMapLabels(mappings: Pick<OciSpec['linux'], 'uidMappings' | 'gidMappings'>): Record<string, string> {
+  const labels: Record<string, string> = {};
+  const [uid] = mappings.uidMappings ?? [];
+  const [gid] = mappings.gidMappings ?? [];
+  if (uid !== undefined) labels['containerd.io/snapshot/uidmapping'] = `${uid.containerID}:${uid.hostID}:${uid.size}`;
+  if (gid !== undefined) labels['containerd.io/snapshot/gidmapping'] = `${gid.containerID}:${gid.hostID}:${gid.size}`;
+  return labels;
 }

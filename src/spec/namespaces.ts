@@ -98,8 +98,11 @@ function joinPid(path: string | undefined, why: string): OciNamespace {
   return { type: 'pid', path };
 }
 
-// runc from 1.2 on reads the mappings from the namespace itself and only warns of being told them; 1.1 needs them.
-function userMappings(
+/**
+ * The mappings of a sandbox's user namespace, none without one. runc from 1.2 on reads them from the namespace itself
+ * and only warns of being told them; 1.1 needs them.
+ */
+export function userMappings(
   sandbox: SandboxNamespaces,
   sandboxOptions: NamespaceOption__Output | null,
 ): Pick<NamespaceSection, 'uidMappings' | 'gidMappings'> {
