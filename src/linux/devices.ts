@@ -1,6 +1,6 @@
+import { type Stats, statSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Stats } from 'node:fs';
 import { errnoOf } from '../lib/errors.ts';
 
 /** A device node of the host. */
@@ -20,7 +20,8 @@ const passedOver = new Set(['pts', 'shm', 'fd', 'mqueue', '.lxc', '.lxd-mounts',
 
 /** The device at `file`, or all below it where it is a folder; none where it is neither. Symlinks are followed at `file` only. */
 export async function devicesAt(file: string): Promise<DeviceNode[]> {
-  const found = await stat(file);
+  // /dev is in memory, and what is in memory need not wait for a thread of the pool.
+  const found = file.startsWith('/dev/') ? statSync(file) : await stat(file);
   if (found.isDirectory()) return await devicesBelow(file);
   const node = toNode(file, found);
   return node === undefined ? [] : [node];

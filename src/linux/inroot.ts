@@ -1,12 +1,11 @@
 import { constants, fstat, openSync, closeSync, read as readNode, readlink } from 'node:fs';
 import { promisify } from 'node:util';
 import { CodedError, errnoOf, wrapError } from '../lib/errors.ts';
-import { RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, close, openat2 } from './libc.ts';
+import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, close, openat2 } from './libc.ts';
 
 const fstatAsync = promisify(fstat);
 const readAsync = promisify(readNode);
 const readlinkAsync = promisify(readlink);
-const O_PATH = 0x200000;
 
 /**
  * Reads a regular file inside a foreign root file system. Symbolic links are followed, but as a chroot follows

@@ -439,9 +439,16 @@ export function epollWait(epoll: number, max: number, timeoutMs: number): EpollE
   }));
 }
 
+/** Stands for the working directory where a descriptor of a folder is asked for. */
+export const AT_FDCWD = -100;
+/** Opens the place and not what is at it: nothing can be read, nothing is waited for. */
+export const O_PATH = 0x200000;
+
 /** openat2's `resolve` flags (linux/openat2.h). */
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_IN_ROOT = 0x10;
+/** Fails with EAGAIN where the kernel would have to ask a disk or a network; EINVAL before 5.12. */
+export const RESOLVE_CACHED = 0x20;
 
 /** Opens `path` below `dirfd` under the given rules of resolution; close-on-exec. */
 export function openat2(dirfd: number, path: string, flags: number, resolve: number): number {

@@ -1,7 +1,8 @@
-import { mkdir, readFile, realpath } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
 import { CodedError, errnoOf, invalidField, messageOf } from '../lib/errors.ts';
+import { realPath } from '../linux/real-path.ts';
 import { passedAnnotations } from '../spec/annotations.ts';
 import { layOverBase } from '../spec/base-spec.ts';
 import { asksForRdt } from '../spec/class-annotations.ts';
@@ -163,17 +164,17 @@ async function resolveMount(mount: Mount__Output, at: number, volumes: Volumes):
 /** Looks before it makes: a container may have a hundred mounts, and their paths are nearly always there. */
 async function realpathOrNewFolder(file: string): Promise<string> {
   try {
-    return await realpath(file);
+    return await realPath(file);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
     await mkdir(file, { recursive: true, mode: 0o755 });
-    return await realpath(file);
+    return await realPath(file);
   }
 }
 
 async function resolveDevice(parts: SpecParts, device: ResolvedDevice['device'], at: number): Promise<ResolvedDevice> {
   try {
-    const source = await realpath(device.hostPath);
+    const source = await realPath(device.hostPath);
     const nodes = await parts.kernel.devicesAt(source);
     if (nodes.length === 0) throw new Error('neither a device nor a folder of devices');
     return { device, source, nodes };
