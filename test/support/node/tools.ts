@@ -15,7 +15,9 @@ export type Tool =
   | 'kube-apiserver'
   | 'kube-controller-manager'
   | 'kube-scheduler'
-  | 'kube-proxy';
+  | 'kube-proxy'
+  | 'e2e-node'
+  | 'agnhost';
 
 /** The folders of the named tools, each built first where it is not there yet. */
 export async function toolFolders<T extends Tool>(...tools: readonly T[]): Promise<Record<T, string>> {
