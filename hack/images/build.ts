@@ -7,9 +7,13 @@ import { promisify } from 'node:util';
 import { benchImages } from './bench.ts';
 import { cacheFolder, fillOnce } from './cache.ts';
 import { catalogue } from './catalogue.ts';
+import { toolFolders } from '../../test/support/node/tools.ts';
 import { critestImages } from './critest.ts';
 import type { CatalogueEntry, Ingredients } from './entry.ts';
+import { nodeSuiteImages } from './node-suite.ts';
 import { buildImage, type Descriptor } from './oci.ts';
+import { program } from './roots.ts';
+import type { Entry } from './tar.ts';
 
 const run = promisify(execFile);
 const here = import.meta.dirname;
@@ -35,18 +39,22 @@ export function blobPath(set: ImageSet, digest: string): string {
 }
 
 /** Every test node's registry has the usual ones; pushing all to all of them would cost each a second. */
-const catalogues = { usual: catalogue, critest: critestImages, bench: benchImages };
+const catalogues = { usual: catalogue, critest: critestImages, bench: benchImages, nodeSuite: nodeSuiteImages };
+type CatalogueName = keyof typeof catalogues;
 
 /** Builds every image of a catalogue, or finds them built by an earlier run from the same sources. */
-export async function buildImages(which: keyof typeof catalogues = 'usual'): Promise<ImageSet> {
-  const folder = path.join(cacheFolder(), 'images', `${await sourceHash()}-${which}`);
-  if (!existsSync(folder)) await fillOnce(folder, (part) => writeImages(part, catalogues[which]));
+export async function buildImages(which: CatalogueName = 'usual'): Promise<ImageSet> {
+  // Few tests need it, and it takes minutes to build.
+  const agnhost = which === 'nodeSuite' ? path.join((await toolFolders('agnhost')).agnhost, 'agnhost') : undefined;
+  const folder = path.join(cacheFolder(), 'images', `${await sourceHash(agnhost)}-${which}`);
+  if (!existsSync(folder)) {
+    await fillOnce(folder, async (part) => writeImages(part, catalogues[which], await gather(part, agnhost)));
+  }
   const images = JSON.parse(await readFile(path.join(folder, 'images.json'), 'utf8')) as StoredImage[];
   return { folder, images };
 }
 
-async function writeImages(folder: string, entries: readonly CatalogueEntry[]): Promise<void> {
-  const ingredients = await gather(folder);
+async function writeImages(folder: string, entries: readonly CatalogueEntry[], ingredients: Ingredients): Promise<void> {
   const images: StoredImage[] = [];
   for (const entry of entries) {
     const image = buildImage(entry.make(ingredients));
@@ -63,7 +71,7 @@ async function writeImages(folder: string, entries: readonly CatalogueEntry[]): 
   await writeFile(path.join(folder, 'images.json'), JSON.stringify(images, undefined, 2));
 }
 
-async function gather(folder: string): Promise<Ingredients> {
+async function gather(folder: string, agnhost: string | undefined): Promise<Ingredients> {
   const { stdout } = await run(busyboxPath, ['--list']);
   return {
     busybox: await readFile(busyboxPath),
@@ -71,7 +79,20 @@ async function gather(folder: string): Promise<Ingredients> {
     pause: await compile('pause.c', path.join(folder, 'pause')),
     web: await compile('web.c', path.join(folder, 'web')),
     effectiveUid: await compile('effective-uid.c', path.join(folder, 'effective-uid')),
+    fetch: await compile('fetch.c', path.join(folder, 'fetch')),
+    datagram: await compile('datagram.c', path.join(folder, 'datagram')),
+    clock: await compile('clock.c', path.join(folder, 'clock')),
+    dynamic: await withLibraries('/bin/dash', '/bin/hostname'),
+    ...(agnhost !== undefined && { agnhost: await readFile(agnhost) }),
   };
+}
+
+/** Programs of this machine and the libraries that they are linked to, each where it is here. */
+async function withLibraries(...programs: readonly string[]): Promise<Entry[]> {
+  const { stdout } = await run('ldd', [...programs]);
+  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, library = '']) => library);
+  const files = [...new Set([...programs, ...libraries])];
+  return Promise.all(files.map(async (file) => program(file.slice(1), await readFile(file))));
 }
 
 /** Compiles a C program of this folder into a static one. */
@@ -81,8 +102,9 @@ async function compile(source: string, into: string): Promise<Buffer> {
 }
 
 /** A hash of all that the images are made from, except for the C library. */
-async function sourceHash(): Promise<string> {
-  const hash = createHash('sha256');
+async function sourceHash(agnhost = ''): Promise<string> {
+  // The folder of a tool has the hash of its sources in its path.
+  const hash = createHash('sha256').update(agnhost);
   const sources = (await readdir(here)).filter((name) => /\.(ts|c)$/.test(name)).sort();
   for (const file of [...sources.map((name) => path.join(here, name)), busyboxPath]) {
     hash.update(`${path.basename(file)}\0`).update(await readFile(file));

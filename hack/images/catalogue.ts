@@ -1,8 +1,7 @@
 import type { CatalogueEntry, Ingredients } from './entry.ts';
-import { busyboxRoot, folder, programRoot, text } from './roots.ts';
+import { busyboxRoot, folder, programRoot, searchPath, text } from './roots.ts';
 
 const busyboxLayer = (from: Ingredients) => busyboxRoot(from.busybox, from.applets);
-const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The sandbox image, where nobody names another. */
 export const pauseImage = 'registry.k8s.io/pause:3.10.2';
@@ -26,13 +25,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     names: [pauseImage, 'registry.k8s.io/pause:3.10.1'],
     make: (from) => ({
       layers: [programRoot('pause', from.pause)],
-      config: { Entrypoint: ['/pause'], User: '65535:65535', WorkingDir: '/', Env: [path] },
+      config: { Entrypoint: ['/pause'], User: '65535:65535', WorkingDir: '/', Env: [searchPath] },
       index: true,
     }),
   },
   {
     names: [busyboxImage, 'docker.io/library/busybox:1.37', 'docker.io/library/busybox:latest'],
-    make: (from) => ({ layers: [busyboxLayer(from)], config: { Cmd: ['sh'], Env: [path] } }),
+    make: (from) => ({ layers: [busyboxLayer(from)], config: { Cmd: ['sh'], Env: [searchPath] } }),
   },
   {
     names: [webImage],
@@ -41,7 +40,7 @@ export const catalogue: readonly CatalogueEntry[] = [
       config: {
         Entrypoint: ['httpd', '-f', '-v', '-h', '/www'],
         Cmd: ['-p', '8080'],
-        Env: [path],
+        Env: [searchPath],
         ExposedPorts: { '8080/tcp': {} },
       },
     }),
@@ -58,7 +57,7 @@ export const catalogue: readonly CatalogueEntry[] = [
         Cmd: ['trap "echo got USR1; exit 7" USR1; echo "$FROM_IMAGE $(id -u) $(pwd)"; while :; do sleep 0.1; done'],
         User: 'app',
         WorkingDir: '/work',
-        Env: [path, 'FROM_IMAGE=yes'],
+        Env: [searchPath, 'FROM_IMAGE=yes'],
         StopSignal: 'SIGUSR1',
         Volumes: { '/data': {} },
         Labels: { 'podwright.test': 'configured' },
@@ -83,7 +82,7 @@ export const catalogue: readonly CatalogueEntry[] = [
           { type: 'symlink', path: 'outside', target: '../../../../../../../../etc/os-release' },
         ],
       ],
-      config: { Cmd: ['sh'], Env: [path], Volumes: { '/data': {}, '/linked': {}, '/new/one': {} } },
+      config: { Cmd: ['sh'], Env: [searchPath], Volumes: { '/data': {}, '/linked': {}, '/new/one': {} } },
     }),
   },
   {

@@ -1,10 +1,9 @@
 import type { CatalogueEntry, Ingredients } from './entry.ts';
 import { goArchitecture, type RunConfig } from './oci.ts';
-import { busyboxRoot, folder, programRoot, text } from './roots.ts';
+import { busyboxRoot, program, programRoot, script, searchPath, text, webServer } from './roots.ts';
 import type { Entry } from './tar.ts';
 import { withoutApplet } from './without-applet.ts';
 
-const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const e2e = 'registry.k8s.io/e2e-test-images';
 const staging = 'gcr.io/k8s-staging-cri-tools';
 
@@ -15,7 +14,7 @@ const staging = 'gcr.io/k8s-staging-cri-tools';
 export const critestImages: readonly CatalogueEntry[] = [
   {
     names: [`${e2e}/busybox:1.29-2`],
-    make: (from) => ({ layers: [busyboxLayer(from), shellLayer(from)], config: { Cmd: ['sh'], Env: [path] } }),
+    make: (from) => ({ layers: [busyboxLayer(from), shellLayer(from)], config: { Cmd: ['sh'], Env: [searchPath] } }),
   },
   // The name of the process and the words in its command line are looked for.
   webServer([`${e2e}/nginx:1.14-2`], 'usr/sbin/nginx', ['80', '/var/run/nginx.pid', 'master process']),
@@ -25,8 +24,8 @@ export const critestImages: readonly CatalogueEntry[] = [
   {
     names: [`${e2e}/nonewprivs:1.3`],
     make: (from) => ({
-      layers: [[{ type: 'file', path: 'effective-uid', data: from.effectiveUid, mode: 0o4755 }]],
-      config: { Entrypoint: ['/effective-uid'], Env: [path] },
+      layers: [[program('effective-uid', from.effectiveUid, 0o4755)]],
+      config: { Entrypoint: ['/effective-uid'], Env: [searchPath] },
     }),
   },
   {
@@ -39,7 +38,7 @@ export const critestImages: readonly CatalogueEntry[] = [
           text('etc/group', ['root:x:0:', 'default-user:x:1000:', 'group-defined-in-image:x:50000:default-user']),
         ],
       ],
-      config: { Cmd: ['sh'], User: '1000', Env: [path] },
+      config: { Cmd: ['sh'], User: '1000', Env: [searchPath] },
     }),
   },
   // Only looked at, never run.
@@ -63,28 +62,10 @@ function busyboxLayer(from: Ingredients): Entry[] {
 /** A shell that runs /bin/ls from the file system, and commands that Debian's busybox lacks. */
 function shellLayer(from: Ingredients): Entry[] {
   return [
-    { type: 'file', path: 'bin/sh', data: withoutApplet(from.busybox, 'ls'), mode: 0o755 },
+    program('bin/sh', withoutApplet(from.busybox, 'ls')),
     script('bin/pgrep', 'exec pidof "$@"'),
     script('bin/ipcs', 'exec cat /proc/sysvipc/shm'),
   ];
-}
-
-function script(path: string, command: string): Entry {
-  return { type: 'file', path, data: Buffer.from(`#!/bin/sh\n${command}\n`), mode: 0o755 };
-}
-
-/** A web server and a shell beside it. */
-function webServer(names: readonly string[], program: string, args: readonly string[]): CatalogueEntry {
-  return {
-    names,
-    make: (from) => ({
-      layers: [
-        busyboxLayer(from),
-        [folder('usr/local'), folder('usr/local/bin'), { type: 'file', path: program, data: from.web, mode: 0o755 }],
-      ],
-      config: { Entrypoint: [`/${program}`, ...args], Env: [path] },
-    }),
-  };
 }
 
 /** An image that differs from every other and does nothing when it is run. */
@@ -94,7 +75,7 @@ function idle(names: string | readonly string[], config: RunConfig = {}): Catalo
     names: [names].flat(),
     make: (from) => ({
       layers: [programRoot('pause', from.pause), [text('name', [first])]],
-      config: { Entrypoint: ['/pause'], Env: [path], ...config },
+      config: { Entrypoint: ['/pause'], Env: [searchPath], ...config },
     }),
   };
 }

@@ -1,4 +1,5 @@
 import type { ImageSource } from './oci.ts';
+import type { Entry } from './tar.ts';
 
 /** What recipes are made from: programs of this machine and of this folder. */
 export interface Ingredients {
@@ -8,6 +9,16 @@ export interface Ingredients {
   /** `web PORT [PID-FILE [WORDS...]]` */
   readonly web: Buffer;
   readonly effectiveUid: Buffer;
+  /** nmeter, as far as it tells the time. */
+  readonly clock: Buffer;
+  /** curl, as far as it gets what is at a URL. */
+  readonly fetch: Buffer;
+  /** nc, as far as it sends a datagram. */
+  readonly datagram: Buffer;
+  /** This machine's `dash` and `hostname`, with the C library that they are linked to. */
+  readonly dynamic: readonly Entry[];
+  /** Kubernetes' program for all kinds of tests, where a set is made with it. */
+  readonly agnhost?: Buffer;
 }
 
 /** A recipe, and every name that the image made by it goes under. */

@@ -64,7 +64,7 @@ async function send(
 
 if (process.argv[1] === import.meta.filename) {
   const [url] = process.argv.slice(2);
-  for (const set of [await buildImages(), await buildImages('critest')]) {
+  for (const set of [await buildImages(), await buildImages('critest'), await buildImages('nodeSuite')]) {
     if (url !== undefined) await pushImages(set, { url });
     for (const name of set.images.flatMap((image) => image.names)) console.log(name);
   }

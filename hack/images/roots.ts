@@ -1,4 +1,8 @@
+import type { CatalogueEntry } from './entry.ts';
 import type { Entry } from './tar.ts';
+
+/** Where the programs of an image are looked for. */
+export const searchPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** A file system with busybox as every command, and the users that images usually have. */
 export function busyboxRoot(busybox: Buffer, applets: readonly string[]): Entry[] {
@@ -44,4 +48,25 @@ export function folder(path: string): Entry {
 /** A text file entry, one array element a line. */
 export function text(path: string, lines: readonly string[]): Entry {
   return { type: 'file', path, data: Buffer.from(`${lines.join('\n')}\n`) };
+}
+
+/** A program entry. */
+export function program(path: string, data: Buffer, mode = 0o755): Entry {
+  return { type: 'file', path, data, mode };
+}
+
+/** A script entry, of one command. */
+export function script(path: string, command: string): Entry {
+  return program(path, Buffer.from(`#!/bin/sh\n${command}\n`));
+}
+
+/** An image with a web server of some name and a shell beside it. */
+export function webServer(names: readonly string[], path: string, args: readonly string[]): CatalogueEntry {
+  return {
+    names,
+    make: (from) => ({
+      layers: [busyboxRoot(from.busybox, from.applets), [folder('usr/local'), folder('usr/local/bin'), program(path, from.web)]],
+      config: { Entrypoint: [`/${path}`, ...args], Env: [searchPath] },
+    }),
+  };
 }

@@ -35,7 +35,9 @@ function header(entry: Entry): Buffer {
   const name = isFolder ? `${entry.path}/` : entry.path;
   const { uid = 0, gid = 0 } = hasOwner(entry) ? entry : {};
   const mode = ('mode' in entry ? entry.mode : undefined) ?? (isFolder ? 0o755 : 0o644);
-  putText(out, 0, 100, name);
+  const [prefix, rest] = splitName(name);
+  putText(out, 0, 100, rest);
+  putText(out, 345, 155, prefix);
   putOctal(out, 100, 8, mode);
   putOctal(out, 108, 8, uid);
   putOctal(out, 116, 8, gid);
@@ -50,6 +52,13 @@ function header(entry: Entry): Buffer {
   const sum = out.reduce((total, byte) => total + byte, 0);
   out.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
   return out;
+}
+
+/** A name that is too long for its field is cut in two at a slash (POSIX ustar, "prefix"). */
+function splitName(name: string): [prefix: string, rest: string] {
+  if (Buffer.byteLength(name) <= 100) return ['', name];
+  const at = name.indexOf('/', name.length - 101);
+  return [name.slice(0, at), name.slice(at + 1)];
 }
 
 function hasOwner(entry: Entry): entry is Entry & Ownership {
