@@ -2,6 +2,7 @@ import type { ContainerStats } from '../../types/cri/runtime/v1/ContainerStats.t
 import type { CpuUsage } from '../../types/cri/runtime/v1/CpuUsage.ts';
 import type { MemoryUsage } from '../../types/cri/runtime/v1/MemoryUsage.ts';
 import type { NetworkInterfaceUsage } from '../../types/cri/runtime/v1/NetworkInterfaceUsage.ts';
+import type { NetworkUsage } from '../../types/cri/runtime/v1/NetworkUsage.ts';
 import type { PodSandboxStats } from '../../types/cri/runtime/v1/PodSandboxStats.ts';
 import type { PsiStats } from '../../types/cri/runtime/v1/PsiStats.ts';
 import type { SwapUsage } from '../../types/cri/runtime/v1/SwapUsage.ts';
@@ -41,7 +42,6 @@ export function toPodSandboxStats(sandbox: Sandbox, usage: SandboxUsage, mountpo
   const { config } = sandbox.record;
   const { cgroup, interfaces } = usage;
   const timestamp = String(usage.atNs);
-  const main = interfaces.find(({ name }) => name === defaultInterface);
   return {
     attributes: {
       id: sandbox.id,
@@ -52,11 +52,7 @@ export function toPodSandboxStats(sandbox: Sandbox, usage: SandboxUsage, mountpo
     linux: {
       cpu: toCpu(cgroup, usage.nanoCores, timestamp),
       memory: toMemory(cgroup, timestamp),
-      network: {
-        timestamp,
-        defaultInterface: main === undefined ? null : toInterface(main),
-        interfaces: interfaces.filter((one) => one !== main).map(toInterface),
-      },
+      network: toNetwork(interfaces, timestamp),
       process: { timestamp, processCount: uint(cgroup.pids?.current ?? 0n) },
       containers: usage.containers.map((one) => toContainerStats(one.container, one.usage, mountpoint)),
       io: cgroup.io === undefined ? null : { timestamp, psi: toPsi(cgroup.io.pressure) },
@@ -102,6 +98,16 @@ function toPsi({ some, full }: Pressure): PsiStats {
 
 function toPsiData(line: PressureLine): NonNullable<PsiStats['Some']> {
   return { Total: String(line.totalNs), Avg10: line.avg10, Avg60: line.avg60, Avg300: line.avg300 };
+}
+
+/**
+ * Null for a Pod on the host's network, and for one whose link is gone while it ends: with `network` there and
+ * `defaultInterface` not, a kubelet that takes its stats from the CRI dies of a nil pointer.
+ */
+function toNetwork(interfaces: readonly InterfaceCounters[], timestamp: string): NetworkUsage | null {
+  const main = interfaces.find(({ name }) => name === defaultInterface);
+  if (main === undefined) return null;
+  return { timestamp, defaultInterface: toInterface(main), interfaces: interfaces.filter((one) => one !== main).map(toInterface) };
 }
 
 function toInterface(one: InterfaceCounters): NetworkInterfaceUsage {
