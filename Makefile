@@ -11,7 +11,7 @@ cluster_tools := containerd runc cni crictl kubelet kubectl etcd kube-apiserver 
 # What dist/ is made from; a build leaves a newer dist/.built.
 sources := $(shell find src proto hack/build.mjs hack/generate-types.mjs tsconfig.json tsconfig.build.json package-lock.json -type f -not -path 'src/types/*')
 
-.PHONY: help setup build generate lint types check-proto unit integration e2e test critest tools demo demo-stop cluster cluster-stop bench clean
+.PHONY: help setup build generate lint types check-proto unit integration e2e test critest node-e2e tools demo demo-stop cluster cluster-stop bench clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,8 +55,11 @@ test: ## runs every check and test of our own
 critest: build ## runs upstream's CRI conformance tests (root); PARALLEL=2 for two at a time, FOCUS=... for some
 	node --import tsx hack/critest.ts --parallel=$(or $(PARALLEL),1) $(if $(FOCUS),--focus='$(FOCUS)')
 
-tools: setup ## builds containerd, runc, CNI plugins, crictl, critest and the kubelet into the cache
-	hack/tools/build.sh containerd containerd-lts runc cni crictl critest ginkgo kubelet
+node-e2e: build ## runs Kubernetes' node suite (root); PART=1/3 for a third, FOCUS=... for some, RUNTIME=containerd to compare
+	node --import tsx hack/node-e2e.ts --part=$(or $(PART),1/1) --procs=$(or $(PROCS),8) --runtime=$(or $(RUNTIME),podwright) $(if $(FOCUS),--focus='$(FOCUS)')
+
+tools: setup ## builds containerd, runc, CNI plugins, the kubelet and upstream's suites into the cache
+	hack/tools/build.sh containerd containerd-lts runc cni crictl critest ginkgo kubelet e2e-node agnhost
 
 demo: build ## has a kubelet run a Pod through podwright; KEEP=1 leaves it running
 	@hack/tools/build.sh containerd runc cni crictl kubelet > /dev/null

@@ -6,6 +6,7 @@ export interface Spec {
   readonly state: string;
   /** What it says of its failure, or of why it skipped itself. */
   readonly message: string;
+  readonly attempts: number;
 }
 
 /** The fields used of ginkgo's JSON report (types.Report of ginkgo v2). */
@@ -15,6 +16,7 @@ interface SuiteReport {
     readonly LeafNodeType: string;
     readonly LeafNodeText: string;
     readonly State: string;
+    readonly NumAttempts?: number;
     readonly Failure?: { readonly Message?: string };
   }[];
 }
@@ -28,7 +30,13 @@ export function parseReport(json: string): Spec[] {
       name: [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText].join(' '),
       state: spec.State,
       message: spec.Failure?.Message ?? '',
+      attempts: spec.NumAttempts ?? 1,
     }));
+}
+
+/** A regular expression for ginkgo that matches the spec of this name: the suite's own name comes before it. */
+export function toPattern(name: string): string {
+  return ` ${name.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`;
 }
 
 /** What is wrong with a run, a line each; nothing when all specs passed but those listed as not run. */

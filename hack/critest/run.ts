@@ -8,7 +8,7 @@ import { pushImages } from '../images/push.ts';
 import { tryRun } from '../../test/support/node/run.ts';
 import { toolFolders } from '../../test/support/node/tools.ts';
 import type { TempNode } from '../../test/support/temp-node.ts';
-import { parseReport, type Spec } from './report.ts';
+import { parseReport, type Spec, toPattern } from './report.ts';
 
 /** The host ports that are written in critest. */
 const ports = [12000, 12001, 12002, 12003];
@@ -40,7 +40,7 @@ export async function runCritest(node: TempNode, options: CritestOptions): Promi
     '-ginkgo.no-color',
     ...(options.transport === 'websocket' ? ['-websocket-exec', '-websocket-attach', '-websocket-portforward'] : []),
     ...(options.focus === '' ? [] : [`-ginkgo.focus=${options.focus}`]),
-    ...options.leftOut.map((spec) => `-ginkgo.skip=${escapeRegExp(spec)}$`),
+    ...options.leftOut.map((spec) => `-ginkgo.skip=${toPattern(spec)}`),
   ];
   const critest = spawn(path.join(tools.critest, 'critest'), args, {
     cwd: folder,
@@ -93,8 +93,4 @@ async function sharedMemory(): Promise<string[]> {
 /** critest makes segments with ipcmk and leaves them on the machine for good. */
 async function removeSharedMemory(before: readonly string[]): Promise<void> {
   for (const id of await sharedMemory()) if (!before.includes(id)) await tryRun('ipcrm', ['--shmem-id', id]);
-}
-
-function escapeRegExp(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
 }

@@ -18,7 +18,7 @@ async function hierarchies(): Promise<string[]> {
 }
 
 /** Makes the node's cgroup in every hierarchy, usable for containers; returns the `cgroup.procs` files for its daemons. */
-export async function makeCgroup(facts: NodeFacts): Promise<string[]> {
+export async function makeCgroup(facts: Pick<NodeFacts, 'cgroup'>): Promise<string[]> {
   const procs: string[] = [];
   for (const hierarchy of await hierarchies()) {
     const group = path.join(hierarchy, facts.cgroup);
@@ -29,6 +29,23 @@ export async function makeCgroup(facts: NodeFacts): Promise<string[]> {
   return procs;
 }
 
+/**
+ * Makes a group that can become the root of a cgroup namespace, with a group in it for the processes: on cgroup v2 a
+ * root other than the machine's may not have processes and groups with limits side by side. Returns both of each hierarchy.
+ */
+export async function makeNamespaceRoot(group: string): Promise<{ readonly root: string; readonly processes: string }[]> {
+  const made: { root: string; processes: string }[] = [];
+  for (const hierarchy of await hierarchies()) {
+    const root = path.join(hierarchy, group);
+    const processes = path.join(root, 'processes');
+    await makeUsable(hierarchy, root);
+    await mkdir(processes, { recursive: true });
+    await inheritCpus(root, processes);
+    made.push({ root, processes });
+  }
+  return made;
+}
+
 async function makeUsable(parent: string, group: string): Promise<void> {
   if (existsSync(path.join(parent, 'cgroup.subtree_control'))) {
     const controllers = (await readFile(path.join(parent, 'cgroup.controllers'), 'utf8')).trim();
@@ -36,6 +53,10 @@ async function makeUsable(parent: string, group: string): Promise<void> {
     if (enable.length > 0) await writeFile(path.join(parent, 'cgroup.subtree_control'), enable.join(' '));
   }
   await mkdir(group, { recursive: true });
+  await inheritCpus(parent, group);
+}
+
+async function inheritCpus(parent: string, group: string): Promise<void> {
   // A new v1 cpuset is empty, and no process can enter an empty one.
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
     const isV1 = existsSync(path.join(group, file)) && !existsSync(path.join(group, 'cgroup.controllers'));
@@ -51,7 +72,7 @@ export async function findCgroups(facts: NodeFacts): Promise<string[]> {
 }
 
 /** Removes the node's cgroup from every hierarchy. Its processes must have been killed, but may not be gone yet. */
-export async function removeCgroup(facts: NodeFacts): Promise<void> {
+export async function removeCgroup(facts: Pick<NodeFacts, 'cgroup'>): Promise<void> {
   const found: string[] = [];
   for (const hierarchy of await hierarchies()) await collect(path.join(hierarchy, facts.cgroup), found);
   for (const group of found.reverse()) await removeGroup(group);

@@ -20,6 +20,8 @@ const programs = [
   'kube-apiserver',
   'kube-controller-manager',
   'kube-scheduler',
+  'ginkgo',
+  'e2e_node.test',
 ];
 
 /**

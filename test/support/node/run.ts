@@ -11,16 +11,17 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
   readonly input?: string;
+  readonly cwd?: string;
 }
 
 /** Runs a program to its end, whatever that is. A program that is not there is 127, one that took too long 124. */
 export function tryRun(command: string, args: readonly string[], options: RunOptions = {}): Promise<Output> {
-  const { env, timeoutMs = 120_000, input } = options;
+  const { env, timeoutMs = 120_000, input, cwd } = options;
   return new Promise((resolve) => {
     const child = execFile(
       command,
       [...args],
-      { env: { ...process.env, ...env }, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 },
+      { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, killSignal: 'SIGKILL', maxBuffer: 64 * 1024 * 1024 },
       (error, stdout, stderr) => {
         if (error === null) resolve({ code: 0, stdout, stderr });
         else if (typeof error.code === 'number') resolve({ code: error.code, stdout, stderr });

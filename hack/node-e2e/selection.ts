@@ -1,0 +1,12 @@
+/** Whether a spec is one of those that promise what every node does, and may run beside others. */
+export function isOurs(name: string): boolean {
+  return name.includes('[NodeConformance]') && !/\[(Serial|Slow|Flaky)\]/.test(name);
+}
+
+/** Part `I/N` of the specs, the first being `1/N`. Names that are alike take alike long, so they are dealt out in turn. */
+export function choosePart(names: readonly string[], part: string): string[] {
+  const [, index, count] = /^(\d+)\/(\d+)$/.exec(part) ?? [];
+  const [i, n] = [Number(index), Number(count)];
+  if (!(i >= 1 && i <= n)) throw new Error(`"${part}" is no part of the suite; 2/3 would be the second of three`);
+  return [...new Set(names)].sort().filter((_, at) => at % n === i - 1);
+}
