@@ -9,6 +9,7 @@ import { checkConfigFile, loadConfig } from './config/load.ts';
 import { CodedError, isKind, messageOf } from './lib/errors.ts';
 import { keepHeapSmall } from './lib/heap.ts';
 import type { Log } from './lib/log.ts';
+import { preferMe } from './linux/priority.ts';
 import { sdNotify } from './linux/sd-notify.ts';
 
 // sysexits.h: EX_USAGE and EX_UNAVAILABLE.
@@ -54,6 +55,7 @@ async function serve(config: Config, waitMs: number): Promise<number> {
   log.info({ version: podwrightVersion(), node: process.version, pid: process.pid }, 'podwright starts');
   try {
     keepHeapSmall();
+    log.debug({ priority: preferMe() }, 'scheduling');
     // Loaded only now, so that the other commands need neither containerd's protos nor the kernel's calls.
     const { startApp } = await import('./app.ts');
     // Told to stop before it serves, it just goes: what it was doing has to survive a kill -9 anyway.

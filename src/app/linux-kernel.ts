@@ -36,9 +36,7 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
         ? pinNamespaces(request)
         : await pinUserNamespaces({ ...request, uidMap: user.uids, gidMap: user.gids });
     },
-    async unpinNamespaces(dir) {
-      unpinNamespaces(dir);
-    },
+    unpinNamespaces,
     isMounted: isMountPoint,
     async mountShm(path, sizeBytes) {
       mountShm(path, sizeBytes);

@@ -42,7 +42,7 @@ export async function runProgram(file: string, input: ProgramInput): Promise<Pro
   throwIfAborted(input.signal, input.what);
   const pipes = openPipes();
   try {
-    const pid = startGroup(file, input, pipes);
+    const pid = await startGroup(file, input, pipes);
     let tooMuch = false;
     const stdout = collect(pipes.stdout, maxStdoutBytes, () => {
       tooMuch = true;
@@ -96,12 +96,12 @@ function toPipes(input: Pipe, stdout: Pipe, stderr: Pipe): Pipes {
 }
 
 /** Starts the program; answers its process id. */
-function startGroup(file: string, input: ProgramInput, pipes: Pipes): number {
+async function startGroup(file: string, input: ProgramInput, pipes: Pipes): Promise<number> {
   try {
     // A program may end without having read all of its input; what it says then is what counts.
     pipes.stdin.on('error', () => {});
     pipes.stdin.end(input.stdin);
-    return libc.spawnSession(file, [file], input.env, pipes.far);
+    return await libc.spawnSession(file, [file], input.env, pipes.far);
   } finally {
     for (const fd of pipes.far) libc.close(fd);
   }

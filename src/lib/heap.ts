@@ -12,4 +12,7 @@ export function keepHeapSmall(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
   // The old one is collected when it has grown by a third since last time, instead of several times over.
   setFlagsFromString('--heap-growing-percent=33');
+  // A collection by several threads waits for the last of them, and on a busy node that one may get no processor for
+  // a tenth of a second. So small a heap is soon collected by one.
+  for (const act of ['scavenge', 'compaction', 'pointer-update']) setFlagsFromString(`--no-parallel-${act}`);
 }

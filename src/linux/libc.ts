@@ -242,6 +242,16 @@ function check(syscall: string, result: number, what?: string): number {
   throw new SyscallError(syscall, koffi.errno(), what);
 }
 
+/** Calls a C function from a thread of the pool; its errno is lost. */
+function inPool<A extends unknown[]>(call: (...args: A) => number, ...args: A): Promise<number> {
+  const { async: begin } = call as unknown as { readonly async: (...all: [...A, InPoolDone]) => void };
+  return new Promise((resolve, reject) => {
+    begin(...args, (error, result) => (error === null ? resolve(result) : reject(error)));
+  });
+}
+
+type InPoolDone = (error: Error | null, result: number) => void;
+
 /** Repeats a call that a signal interrupted. */
 function retry(call: () => number): number {
   for (;;) {
@@ -275,6 +285,16 @@ export function sethostname(name: string): void {
 /** mount(2). A null type or data is handed on as such. */
 export function mount(source: string, target: string, type: string | null, flags: number, data: string | null): void {
   check('mount', c.mount(source, target, type, flags, data), target);
+}
+
+/**
+ * As `umount2`, in the thread pool: it waits for every processor to leave the old mount table, which takes tens of
+ * milliseconds of a busy node.
+ */
+export async function umountInPool(target: string, flags: number): Promise<void> {
+  const result = await inPool(c.umount2, target, flags);
+  // errno is that of the thread that called; asked again here it fails alike, and with its reason.
+  if (result < 0) umount2(target, flags);
 }
 
 /** umount2(2); `flags` as `MNT_DETACH | UMOUNT_NOFOLLOW`. */
@@ -460,16 +480,17 @@ export function openat2(dirfd: number, path: string, flags: number, resolve: num
 
 /**
  * Starts a program as leader of a session of its own, with `fds` as its standard streams and every signal at its
- * default. Unlike fork, which Node's spawn is built on, this copies no page tables: it takes 0.3 ms of the calling
- * thread however much memory the process has, where spawn takes 1 ms at 50 MB and 6 ms at 600 MB (2026-11).
+ * default. Unlike fork, which Node's spawn is built on, this copies no page tables: it takes 0.3 ms however much memory
+ * the process has, where spawn takes 1 ms at 50 MB and 6 ms at 600 MB (2026-11). In the thread pool, because the
+ * caller stands still until the kernel has found the new process a processor, and that may be long on a busy node.
  * Nobody else waits for the process: `waitNow` has to be called until it tells of its end.
  */
-export function spawnSession(
+export async function spawnSession(
   file: string,
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   fds: readonly [number, number, number],
-): number {
+): Promise<number> {
   const [actions, attributes, signals] = [opaque(), opaque(), opaque()];
   check('posix_spawn_file_actions_init', -c.spawnActionsInit(actions));
   check('posix_spawnattr_init', -c.spawnAttributesInit(attributes));
@@ -484,7 +505,7 @@ export function spawnSession(
     const cut = [file, ...argv, ...variables].find((text) => text.includes('\0'));
     if (cut !== undefined) throw new TypeError(`start ${file}: ${JSON.stringify(cut)} has a null byte, which ends a string in C`);
     const pid: [number] = [0];
-    const errno = c.posixSpawn(pid, file, actions, attributes, [...argv, null], [...variables, null]);
+    const errno = await inPool(c.posixSpawn, pid, file, actions, attributes, [...argv, null], [...variables, null]);
     if (errno !== 0) throw new SyscallError('posix_spawn', errno, file);
     return pid[0];
   } finally {

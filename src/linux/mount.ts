@@ -13,6 +13,7 @@ import {
   UMOUNT_NOFOLLOW,
   mount,
   umount2,
+  umountInPool,
 } from './libc.ts';
 import { parseMountOptions } from './mount-options.ts';
 import { readMountinfo } from './mountinfo.ts';
@@ -105,9 +106,19 @@ export function unmount(target: string): boolean {
     umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
     return true;
   } catch (error) {
-    if (['EINVAL', 'ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return false;
-    throw error;
+    return asUnmounted(error);
   }
+}
+
+/** As `unmount`, in the thread pool: it may wait tens of milliseconds on a busy node. */
+export async function unmountInPool(target: string): Promise<boolean> {
+  return umountInPool(target, MNT_DETACH | UMOUNT_NOFOLLOW).then(() => true, asUnmounted);
+}
+
+/** Takes a failure for a mount that is not there, or throws it. */
+function asUnmounted(error: unknown): false {
+  if (['EINVAL', 'ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) return false;
+  throw error;
 }
 
 /** Whether something is mounted at exactly this path. */
@@ -125,5 +136,5 @@ export async function mountsBelow(dir: string): Promise<string[]> {
 
 /** Unmounts everything at and below `dir`, the last mounted first. */
 export async function umountBelow(dir: string): Promise<void> {
-  for (const point of (await mountsBelow(dir)).toReversed()) unmount(point);
+  for (const point of (await mountsBelow(dir)).toReversed()) await unmountInPool(point);
 }

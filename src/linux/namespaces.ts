@@ -13,6 +13,7 @@ import {
   sethostname,
   setns,
   umount2,
+  umountInPool,
   unshare,
 } from './libc.ts';
 import { bringLoopbackUp } from './loopback.ts';
@@ -66,7 +67,7 @@ export function pinNamespaces(request: PinRequest): Pins {
       return pinFrom('/proc/thread-self/ns', request.dir, kinds);
     });
   } catch (error) {
-    unpinNamespaces(request.dir);
+    unpinNamespacesNow(request.dir);
     throw wrapError(`pin namespaces below ${request.dir}`, error);
   }
 }
@@ -94,17 +95,35 @@ export function pinFrom(nsDir: string, dir: string, kinds: readonly PinnedKind[]
 }
 
 /** Lets go of what is pinned below `dir`. What is not there, or is no mount any more, is fine. */
-export function unpinNamespaces(dir: string): void {
+export async function unpinNamespaces(dir: string): Promise<void> {
+  const pins = Object.keys(cloneFlags).map((kind) => path.join(dir, kind));
+  await Promise.all(
+    pins.map(async (pin) => {
+      await umountInPool(pin, detach).catch((error: unknown) => asUnpinned(pin, error));
+      rmSync(pin, { force: true });
+    }),
+  );
+}
+
+/** As `unpinNamespaces`, without a moment in which anybody else could act. */
+export function unpinNamespacesNow(dir: string): void {
   for (const kind of Object.keys(cloneFlags)) {
     const pin = path.join(dir, kind);
     try {
-      umount2(pin, MNT_DETACH | UMOUNT_NOFOLLOW);
+      umount2(pin, detach);
     } catch (error) {
-      // EINVAL: a file nothing is mounted on, as a crash between making the file and the mount leaves it.
-      if (!['ENOENT', 'EINVAL', 'ENOTDIR'].includes(errnoOf(error) ?? '')) throw wrapError(`unpin ${pin}`, error);
+      asUnpinned(pin, error);
     }
     rmSync(pin, { force: true });
   }
+}
+
+const detach = MNT_DETACH | UMOUNT_NOFOLLOW;
+
+/** Takes a failure for a pin that is not there, or throws it. */
+function asUnpinned(pin: string, error: unknown): void {
+  // EINVAL: a file nothing is mounted on, as a crash between making the file and the mount leaves it.
+  if (!['ENOENT', 'EINVAL', 'ENOTDIR'].includes(errnoOf(error) ?? '')) throw wrapError(`unpin ${pin}`, error);
 }
 
 /**

@@ -37,7 +37,7 @@ export async function pinUserNamespaces(request: UserPinRequest): Promise<Pins> 
       return pinFrom(`/proc/${pid}/ns`, request.dir, ['user', ...made]);
     });
   } catch (error) {
-    unpinNamespaces(request.dir);
+    await unpinNamespaces(request.dir);
     throw wrapError(`pin user namespaces below ${request.dir}`, error);
   }
 }

@@ -29,7 +29,7 @@ describe('pinned namespaces', () => {
   });
 
   afterEach(async () => {
-    unpinNamespaces(dir);
+    await unpinNamespaces(dir);
     assert.deepEqual(await mountsBelow(top), []);
     fs.rmSync(top, { recursive: true });
     assert.deepEqual(own(), before, 'the thread is where it was');
@@ -86,16 +86,16 @@ describe('pinned namespaces', () => {
     fs.rmdirSync(path.join(dir, 'ipc'));
   });
 
-  it('go away once and for all, and letting go twice is fine', () => {
+  it('go away once and for all, and letting go twice is fine', async () => {
     const { net = '' } = pinNamespaces({ dir, ...all });
     assert.equal(isPinned(net), true);
-    unpinNamespaces(dir);
-    unpinNamespaces(dir);
+    await unpinNamespaces(dir);
+    await unpinNamespaces(dir);
     assert.equal(isPinned(net), false);
     assert.deepEqual(fs.readdirSync(dir), []);
     fs.writeFileSync(net, ''); // as a crash leaves it between making the file and the mount
     assert.equal(isPinned(net), false);
-    unpinNamespaces(dir);
+    await unpinNamespaces(dir);
     assert.deepEqual(fs.readdirSync(dir), []);
   });
 
