@@ -8,6 +8,7 @@ import { Certificate } from '../streaming/certificate.ts';
 import { channelEndpoint } from '../streaming/channels.ts';
 import type { ConnectionTools, StreamingCounters } from '../streaming/endpoint.ts';
 import { serveExec } from '../streaming/exec.ts';
+import { Pacer } from '../streaming/pacer.ts';
 import { portForwardEndpoint } from '../streaming/port-forward.ts';
 import { StreamingServer } from '../streaming/server.ts';
 
@@ -29,6 +30,7 @@ export async function startStreaming(config: StreamingConfig, parts: Parts, base
   await server.start();
   const abandoned = new AbandonedExecs(parts, config.killAbandoned);
   const recovered = abandoned.recover();
+  const pacer = new Pacer();
   const counters: StreamingCounters = { badInput: 0 };
   const tools: ConnectionTools = {
     log,
@@ -36,16 +38,17 @@ export async function startStreaming(config: StreamingConfig, parts: Parts, base
     creationTimeoutMs: config.creationTimeoutS * 1000,
     counters,
     stopping: server.stopping,
+    pacer,
   };
   const streams: Streams = {
     exec(container, command, { tty, stdin, stdout, stderr }) {
       const request = { command, tty, stdin, stdout, stderr };
-      const serve = serveExec.bind(undefined, parts, { container, request, abandoned, stopping: server.stopping });
+      const serve = serveExec.bind(undefined, parts, { container, request, abandoned, stopping: server.stopping, pacer });
       return server.url('exec', channelEndpoint(tools, request, serve));
     },
     attach(container, { tty, stdin, stdout, stderr }) {
       const wanted = { tty, stdin, stdout, stderr };
-      const serve = serveAttach.bind(undefined, parts, { container, stopping: server.stopping });
+      const serve = serveAttach.bind(undefined, parts, { container, stopping: server.stopping, pacer });
       return server.url('attach', channelEndpoint(tools, wanted, serve));
     },
     portForward(sandbox, ports) {

@@ -4,7 +4,8 @@ import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import type { Clock } from '../lib/clock.ts';
 import { errnoOf, wrapError } from '../lib/errors.ts';
-import { mkfifo } from '../linux/libc.ts';
+import { mkfifo, setPipeSize } from '../linux/libc.ts';
+import { InPlaceSocket } from './in-place-socket.ts';
 
 /** Which streams of a process go through a FIFO. With a tty stdout carries both outputs. */
 export interface FifoSet {
@@ -13,6 +14,8 @@ export interface FifoSet {
   readonly stderr?: string;
 }
 
+/** What a FIFO that carries much has room for. The shim moves 32 KiB at a time: fewer turns with it make the speed. */
+const roomBytes = 256 * 1024;
 const streams = ['stdin', 'stdout', 'stderr'] as const;
 
 /**
@@ -69,6 +72,13 @@ export function openFifoReader(file: string): net.Socket {
   return new net.Socket({ fd, readable: true, writable: false });
 }
 
+/** As `openFifoReader`, for much: with more room, and without a buffer for each read. */
+export function openFifoInPlace(file: string): InPlaceSocket {
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  makeRoom(fd);
+  return new InPlaceSocket({ fd, readable: true, writable: false });
+}
+
 /**
  * Opens a FIFO to write to. Read and write, because a write-only open fails until the shim has its end; the
  * reader sees end of file when this is destroyed.
@@ -101,10 +111,19 @@ export function tryFifoWriter(file: string): net.Socket | undefined {
     if (['ENXIO', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined;
     throw wrapError(`open fifo ${file} to write`, error);
   }
+  makeRoom(fd);
   const writer = new net.Socket({ fd, readable: false, writable: true });
   // The reader may go at any time, and then nobody wants what is written.
   writer.on('error', () => {});
   return writer;
+}
+
+function makeRoom(fd: number): void {
+  try {
+    setPipeSize(fd, roomBytes);
+  } catch {
+    // More than this user may have in pipes: then it is as large as it is.
+  }
 }
 
 /** Output being collected up to a limit. */

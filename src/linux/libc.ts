@@ -57,6 +57,7 @@ const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EFD_CLOEXEC_NONBLOCK = 0x80800;
 const F_SETPIPE_SZ = 1031;
+const F_DUPFD_CLOEXEC = 1030;
 const FALLOC_FL_KEEP_SIZE_PUNCH_HOLE = 0x3;
 const SEEK_END = 2;
 const NR_OPENAT2 = 437; // the same on every architecture, as all calls since 5.1
@@ -372,6 +373,11 @@ export function close(fd: number): void {
 /** Locks the open file `fd` for this process alone until it is closed; EAGAIN where another has it. */
 export function flockExclusive(fd: number): void {
   check('flock', c.flock(fd, LOCK_EXCLUSIVE_NOW));
+}
+
+/** A second, close-on-exec descriptor of what a first one stands for. */
+export function duplicate(fd: number): number {
+  return check('fcntl', c.fcntl(fd, F_DUPFD_CLOEXEC, 0), 'F_DUPFD_CLOEXEC');
 }
 
 /** Asks for a pipe of `bytes` and gives the size it got; a smaller one than before is not asked for. */

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import net from 'node:net';
+import { InPlaceSocket } from '../io/in-place-socket.ts';
 import { CodedError, errnoOf, messageOf } from '../lib/errors.ts';
 import { tcpSocketIn } from '../linux/tcp-socket.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -13,7 +13,7 @@ const addresses = [
  * Connects to a port as a process in the Pod would by `localhost`: on 127.0.0.1, then on ::1. Each end of the
  * connection closes for itself. UNAVAILABLE where nothing listens, FAILED_PRECONDITION for a Pod that is not ready.
  */
-export async function connectInPod(sandbox: Sandbox, port: number, signal: AbortSignal): Promise<net.Socket> {
+export async function connectInPod(sandbox: Sandbox, port: number, signal: AbortSignal): Promise<InPlaceSocket> {
   const what = `connect to port ${port} in pod sandbox "${sandbox.id}"`;
   if (!sandbox.isReady) throw new CodedError('failedPrecondition', `${what}: the sandbox is not ready`);
   const failures: string[] = [];
@@ -34,8 +34,8 @@ async function connectFrom(
   ipVersion: 4 | 6,
   port: number,
   signal: AbortSignal,
-): Promise<net.Socket> {
-  const socket = new net.Socket({ fd: tcpSocketIn(netnsPath, ipVersion), allowHalfOpen: true });
+): Promise<InPlaceSocket> {
+  const socket = new InPlaceSocket({ fd: tcpSocketIn(netnsPath, ipVersion), allowHalfOpen: true });
   try {
     const connected = once(socket, 'connect', { signal });
     socket.connect({ port, host });

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '../lib/abort.ts';
 import { CodedError, errnoOf, isKind, messageOf } from '../lib/errors.ts';
-import { connectFifoWriter, makeFifos, openFifoReader, removeFifos } from '../io/fifo.ts';
+import { connectFifoWriter, makeFifos, openFifoInPlace, openFifoReader, removeFifos } from '../io/fifo.ts';
 import { killTree } from '../linux/process-tree.ts';
 import { buildExecProcess } from '../spec/exec-process.ts';
 import type { OciProcess } from '../spec/oci.ts';
@@ -22,6 +22,8 @@ export interface ExecRequest {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+  /** Whether its outputs are an `InPlaceSocket` each, for much of them. */
+  readonly inPlace?: boolean;
   /** The size its terminal begins with, where that is known. */
   readonly size?: TerminalSize | undefined;
 }
@@ -92,8 +94,9 @@ export class Exec {
     const { tasks } = this.#parts.containerd;
     // The shim insists on all outputs, or none; what nobody asked for is read and dropped.
     const { stdin, stdout, stderr } = makeFifos(this.#folder, { stdin: request.stdin, stdout: true, stderr: !request.tty });
-    this.#stdout = stdout === undefined ? undefined : openFifoReader(stdout);
-    this.#stderr = stderr === undefined ? undefined : openFifoReader(stderr);
+    const open = request.inPlace === true ? openFifoInPlace : openFifoReader;
+    this.#stdout = stdout === undefined ? undefined : open(stdout);
+    this.#stderr = stderr === undefined ? undefined : open(stderr);
     if (!request.stdout) this.#stdout?.resume();
     if (!request.stderr) this.#stderr?.resume();
     throwIfAborted(signal, 'start');

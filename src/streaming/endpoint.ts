@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../lib/log.ts';
+import type { Pacer } from './pacer.ts';
 import type { Refusal, Transport } from './request.ts';
 
 /** What waits behind a token. */
@@ -23,6 +24,8 @@ export interface ConnectionTools {
   /** How long a client may take to open its streams, ms. */
   readonly creationTimeoutMs: number;
   readonly counters: StreamingCounters;
+  /** In whose turns all of them read. */
+  readonly pacer: Pacer;
   /** Aborts when podwright stops. */
   readonly stopping: AbortSignal;
 }

@@ -1,16 +1,22 @@
 import type { Readable, Writable } from 'node:stream';
+import { InPlaceSocket } from '../io/in-place-socket.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { TerminalSize } from '../pod/ports.ts';
+import type { Pacer } from './pacer.ts';
 import type { TerminalSizes } from './remotecommand.ts';
+import { SpdyStream } from './spdy/stream.ts';
 
 /** Carries a process' output to its client, at the pace of the slower; a client that closes a stream misses the rest. */
 export class OutputFlow {
   readonly #sink: Writable | undefined;
+  readonly #pacer: Pacer;
   readonly #done: Promise<void>;
   #bytes = 0;
+  #isWriting = false;
 
-  constructor(source: Readable | undefined, sink: Writable | undefined) {
+  constructor(source: Readable | undefined, sink: Writable | undefined, pacer: Pacer) {
     this.#sink = sink;
+    this.#pacer = pacer;
     this.#done = source === undefined ? Promise.resolve() : this.#carry(source);
   }
 
@@ -26,21 +32,45 @@ export class OutputFlow {
 
   /** Whether it waits for the client. */
   get isBlocked(): boolean {
-    return this.#sink?.writableNeedDrain === true && !this.#sink.destroyed;
+    return this.#isWriting || (this.#sink?.writableNeedDrain === true && !this.#sink.destroyed);
   }
 
   #carry(source: Readable): Promise<void> {
+    if (source instanceof InPlaceSocket) this.#readInPlace(source);
+    else this.#read(source);
+    return new Promise((resolve) => {
+      if (source.closed) resolve();
+      source.once('end', resolve);
+      source.once('close', resolve);
+    });
+  }
+
+  #readInPlace(source: InPlaceSocket): void {
+    const sink = this.#sink;
+    source.readInPlace((bytes, release) => {
+      this.#bytes += bytes.length;
+      if (!sink?.writable) {
+        release();
+        this.#pacer.resume(source);
+        return false;
+      }
+      this.#isWriting = true;
+      sink.write(bytes, () => {
+        this.#isWriting = false;
+        release();
+        this.#pacer.resume(source);
+      });
+      return false;
+    });
+  }
+
+  #read(source: Readable): void {
     const sink = this.#sink;
     sink?.on('drain', () => source.resume());
     sink?.once('close', () => source.resume());
     source.on('data', (chunk: Buffer) => {
       this.#bytes += chunk.length;
       if (sink?.writable && !sink.write(chunk)) source.pause();
-    });
-    return new Promise((resolve) => {
-      if (source.closed) resolve();
-      source.once('end', resolve);
-      source.once('close', resolve);
     });
   }
 }
@@ -81,10 +111,16 @@ export function pumpInput(source: Readable | undefined, sink: Writable | undefin
     source.resume();
     return;
   }
-  source.pipe(sink);
+  join(source, sink);
   sink.once('close', () => source.resume());
   // Without an end the client has gone or reset the stream; more does not come then either.
   source.once('close', () => sink.end());
+}
+
+/** Carries all that comes into `sink`, its end included. */
+export function join(source: Readable, sink: Writable): void {
+  if (source instanceof SpdyStream) source.carryTo(sink);
+  else source.pipe(sink);
 }
 
 /** Tells a terminal the client's sizes, one after the other; what is overtaken while one is set is left out. */

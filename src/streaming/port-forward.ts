@@ -1,12 +1,14 @@
-import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import type { Duplex } from 'node:stream';
 import type { IncomingMessage } from 'node:http';
 import { createWebSocketStream } from 'ws';
+import type { InPlaceSocket } from '../io/in-place-socket.ts';
 import { messageOf, wrapError } from '../lib/errors.ts';
 import { connectInPod } from '../pod/connect.ts';
 import type { Sandbox } from '../pod/sandbox.ts';
 import type { Acceptance, ConnectionTools, Endpoint } from './endpoint.ts';
+import { join, OutputFlow } from './flow.ts';
+import type { Pacer } from './pacer.ts';
 import { listOf, negotiate, type Refusal, unknownProtocol } from './request.ts';
 import { StreamPairs } from './spdy/port-forward.ts';
 import { acceptSpdy, serveSpdy } from './spdy/serve.ts';
@@ -92,18 +94,18 @@ function aborted(signal: AbortSignal): Promise<void> {
 
 /** Connects one forward and carries its bytes, each direction until its own end. Fails with what to tell the client. */
 async function forwardOne(tools: ConnectionTools, sandbox: Sandbox, { port, source, sink, gone }: Forward): Promise<void> {
-  let target: Socket;
+  let target: InPlaceSocket;
   try {
     target = await connectInPod(sandbox, port, gone);
   } catch (error) {
     tools.log.info({ port, error: messageOf(error) }, 'a port could not be forwarded');
     throw wrapError('forward', error);
   }
-  await carry(target, source, sink);
+  await carry(target, source, sink, tools.pacer);
 }
 
 /** Joins a connection with its client; what breaks on one side breaks on the other. */
-async function carry(target: Socket, source: Readable, sink: Writable): Promise<void> {
+async function carry(target: InPlaceSocket, source: Readable, sink: Writable, pacer: Pacer): Promise<void> {
   const targetClosed = new Promise<void>((resolve) => target.once('close', () => resolve()));
   source.once('close', () => {
     if (!source.readableEnded) target.resetAndDestroy();
@@ -112,8 +114,7 @@ async function carry(target: Socket, source: Readable, sink: Writable): Promise<
   target.once('close', (hadError) => {
     if (hadError) sink.destroy();
   });
-  source.pipe(target);
-  target.pipe(sink);
-  sink.once('close', () => target.resume());
+  join(source, target);
+  void new OutputFlow(target, sink, pacer).done.then(() => sink.end());
   await targetClosed;
 }

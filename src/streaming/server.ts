@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { InPlaceSocket } from '../io/in-place-socket.ts';
 import { CodedError, messageOf, wrapError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -44,10 +45,7 @@ export class StreamingServer {
     });
     this.#server.on('request', (request, response) => this.#answer(request, response));
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
-    this.#server.on('connection', (socket) => {
-      this.#connections.add(socket);
-      socket.once('close', () => this.#connections.delete(socket));
-    });
+    this.#server.on('connection', (socket) => this.#own(socket));
   }
 
   /** Begins to listen; UNAVAILABLE where that is not possible. */
@@ -96,6 +94,11 @@ export class StreamingServer {
     return this.#connections.size;
   }
 
+  #own(socket: Duplex): Duplex {
+    this.#connections.add(socket);
+    return socket.once('close', () => this.#connections.delete(socket));
+  }
+
   #base(): string {
     const { address, family, port } = this.#server.address() as AddressInfo;
     // Where it listens on every address, the node's own clients take the nearest.
@@ -128,9 +131,11 @@ export class StreamingServer {
       return;
     }
     this.#tokens.use(found.token);
-    const serving = accept.serve(socket, head).catch((error: unknown) => {
+    // A library reads what comes over WebSocket, and reads it in Node's way.
+    const own = transport === 'spdy' ? this.#own(InPlaceSocket.takeOver(socket)) : socket;
+    const serving = accept.serve(own, head).catch((error: unknown) => {
       this.#log.warn({ error: messageOf(error) }, `a stream for ${found.kind} failed`);
-      socket.destroy();
+      own.destroy();
     });
     this.#serving.add(serving);
     void serving.finally(() => this.#serving.delete(serving));

@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream';
+import { InPlaceSocket } from '../../io/in-place-socket.ts';
 import { isKind, messageOf } from '../../lib/errors.ts';
+import { Lease } from '../lease.ts';
 import {
   controlFrame,
   dataHead,
@@ -25,6 +27,8 @@ export interface SpdyEvents {
   onBadInput(why: string): void;
   /** Something came that a person or a program wanted, not just a PING. */
   onActivity(): void;
+  /** Resumes the socket, when others have had their turns. */
+  readOn(socket: Duplex): void;
 }
 
 /** How many streams a connection may have open. */
@@ -57,6 +61,7 @@ export class SpdyConnection implements StreamSender {
   #replied = false;
   #closing = false;
   #peerIsLeaving = false;
+  #isReading = false;
   #pingId = 0;
 
   /** Serves on a socket that has been upgraded; `head` is what came behind the request. */
@@ -65,8 +70,8 @@ export class SpdyConnection implements StreamSender {
     this.#events = events;
     socket.on('error', () => {});
     socket.once('close', () => this.#end());
-    if (head.length > 0) socket.unshift(head);
-    void this.#run();
+    // Not before whoever made it has it.
+    queueMicrotask(() => this.#begin(head));
   }
 
   /** Aborts when the connection has ended, whoever ended it. */
@@ -107,29 +112,88 @@ export class SpdyConnection implements StreamSender {
     if (this.#peerIsLeaving && this.#streams.size === 0) this.close();
   }
 
-  async #run(): Promise<void> {
-    try {
-      for await (const chunk of this.#socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-        for (const part of this.#frames.push(chunk)) {
-          // Going on to read, so that a peer's close is seen.
-          if (this.#closing) break;
-          const wait = part.kind === 'data' ? this.#receiveData(part) : this.#receiveControl(part);
-          if (wait !== undefined) await this.#probing(wait);
-        }
-        if (this.#unsent.bytes > maxUnsentBytes) await this.#probing(this.#unsent.settled());
-      }
-      if (this.#frames.inFrame && !this.#closing) throw protocolError('the connection ended within a frame');
-      this.#socket.destroy();
-    } catch (error) {
-      // What is no protocol error is the socket's, and says only that the peer has gone.
-      if (!isKind(error, 'invalidArgument') || this.gone.aborted) {
-        this.#socket.destroy();
-        return;
-      }
-      this.#events.onBadInput(messageOf(error));
-      this.#abandonStreams('the peer spoke against the protocol');
-      this.close(goawayStatus.protocolError);
+  #begin(head: Buffer): void {
+    this.#socket.once('end', () => this.#finish());
+    if (head.length === 0 || this.#take(head, new Lease(() => {}))) this.#readOn();
+  }
+
+  #readOn(): void {
+    const socket = this.#socket;
+    if (this.#isReading) {
+      this.#events.readOn(socket);
+      return;
     }
+    this.#isReading = true;
+    if (socket instanceof InPlaceSocket) {
+      socket.readInPlace((bytes, release) => {
+        if (this.#take(bytes, new Lease(release))) this.#readOn();
+        return false;
+      });
+      return;
+    }
+    socket.on('data', (chunk: Buffer) => {
+      socket.pause();
+      if (this.#take(chunk, new Lease(() => {}))) this.#readOn();
+    });
+  }
+
+  /** Takes a piece of what the peer sent. When it returns false, nothing more may come before `resume`. */
+  #take(chunk: Buffer, lease: Lease): boolean {
+    if (this.#closing) {
+      lease.letGo();
+      return true;
+    }
+    try {
+      const parts = this.#frames.push(chunk);
+      const wait = this.#takeParts(parts, lease);
+      if (wait === undefined) return true;
+      void this.#takeLater(wait, parts, lease);
+      return false;
+    } catch (error) {
+      this.#fail(error);
+      return true;
+    }
+  }
+
+  /** Takes parts until there is none left, or one to be waited for. */
+  #takeParts(parts: Iterator<FramePart>, lease: Lease): Promise<void> | undefined {
+    // Going on to read when it closes, so that a peer's close is seen.
+    for (let next = parts.next(); next.done !== true && !this.#closing; next = parts.next()) {
+      const part = next.value;
+      const wait = part.kind === 'data' ? this.#receiveData(part, lease) : this.#receiveControl(part);
+      if (wait !== undefined) return wait;
+    }
+    if (this.#unsent.bytes > maxUnsentBytes) return this.#unsent.settled();
+    lease.letGo();
+    return undefined;
+  }
+
+  async #takeLater(first: Promise<void>, parts: Iterator<FramePart>, lease: Lease): Promise<void> {
+    try {
+      for (let wait: Promise<void> | undefined = first; wait !== undefined; wait = this.#takeParts(parts, lease)) {
+        await this.#probing(wait);
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#readOn();
+  }
+
+  /** The peer sends no more. */
+  #finish(): void {
+    if (this.#frames.inFrame && !this.#closing) this.#fail(protocolError('the connection ended within a frame'));
+    else this.#socket.destroy();
+  }
+
+  #fail(error: unknown): void {
+    // What is no protocol error is the socket's, and says only that the peer has gone.
+    if (!isKind(error, 'invalidArgument') || this.gone.aborted) {
+      this.#socket.destroy();
+      return;
+    }
+    this.#events.onBadInput(messageOf(error));
+    this.#abandonStreams('the peer spoke against the protocol');
+    this.close(goawayStatus.protocolError);
   }
 
   /**
@@ -145,7 +209,7 @@ export class SpdyConnection implements StreamSender {
     }
   }
 
-  #receiveData({ streamId, bytes, fin }: FramePart & { readonly kind: 'data' }): Promise<void> | undefined {
+  #receiveData({ streamId, bytes, fin }: FramePart & { readonly kind: 'data' }, lease: Lease): Promise<void> | undefined {
     this.#events.onActivity();
     const stream = this.#streams.get(streamId);
     if (stream === undefined) {
@@ -153,7 +217,7 @@ export class SpdyConnection implements StreamSender {
       // On its way when we closed the stream: it has been told.
       return undefined;
     }
-    if (!stream.receivedFin) return stream.receive(bytes, fin);
+    if (!stream.receivedFin) return stream.receive(bytes, fin, lease);
     this.#streams.delete(streamId);
     this.#send(numbersFrame(frameType.rstStream, streamId, rstStatus.streamAlreadyClosed));
     stream.abandon('the peer sent data after it had ended the stream');

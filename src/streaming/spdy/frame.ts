@@ -57,7 +57,7 @@ export class FrameReader {
   #control: { readonly type: number; readonly flags: number; readonly length: number } | undefined;
   #data: { readonly streamId: number; readonly fin: boolean; left: number } | undefined;
 
-  /** The frames and pieces that `chunk` completes. Throws a protocol error, after which the reader is of no use. */
+  /** The frames and pieces that `chunk` completes, as parts of it where they can be. Throws a protocol error, after which the reader is of no use. */
   *push(chunk: Buffer): Generator<FramePart, void, undefined> {
     let rest = chunk;
     while (rest.length > 0) {
@@ -70,9 +70,11 @@ export class FrameReader {
       const wanted = this.#control?.length ?? headBytes;
       const piece = rest.subarray(0, wanted - this.#heldBytes);
       rest = rest.subarray(piece.length);
-      this.#held.push(piece);
       this.#heldBytes += piece.length;
-      if (this.#heldBytes === wanted) yield* this.#complete();
+      const isWhole = this.#heldBytes === wanted;
+      // What is kept is a copy: the rest comes in the same buffer.
+      this.#held.push(isWhole ? piece : Buffer.from(piece));
+      if (isWhole) yield* this.#complete();
     }
   }
 

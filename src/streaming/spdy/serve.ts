@@ -30,6 +30,7 @@ export function serveSpdy(
     onStream,
     onBadInput: (why) => countBadInput(tools, why),
     onActivity: () => idle.touch(),
+    readOn: (reader) => tools.pacer.resume(reader),
   });
   connection.gone.addEventListener('abort', () => idle.stop(), { once: true });
   return connection;

@@ -1,4 +1,5 @@
-import { Duplex } from 'node:stream';
+import { Duplex, type Writable } from 'node:stream';
+import type { Lease } from '../lease.ts';
 import type { Headers } from './headers.ts';
 
 /** What a stream asks of its connection. */
@@ -10,6 +11,8 @@ export interface StreamSender {
 
 /** How much may lie unread in a stream before its whole connection waits: SPDY's clients know no windows. */
 const maxUnreadBytes = 256 * 1024;
+/** What is smaller is copied where it has to wait: it would hold up a whole buffer. */
+const minHeldBytes = 16 * 1024;
 
 /** One stream of a SPDY connection. Each direction ends by itself; `destroy` resets both. */
 export class SpdyStream extends Duplex {
@@ -17,6 +20,7 @@ export class SpdyStream extends Duplex {
   readonly headers: Headers;
   readonly #sender: StreamSender;
   #onRead: (() => void) | undefined;
+  #sink: Writable | undefined;
   #receivedFin = false;
   #sentFin = false;
   #reset = false;
@@ -36,12 +40,35 @@ export class SpdyStream extends Duplex {
   }
 
   /** Takes what the peer sent. A promise when nothing more may be taken until it resolves. */
-  receive(bytes: Buffer, fin: boolean): Promise<void> | undefined {
+  receive(bytes: Buffer, fin: boolean, lease: Lease): Promise<void> | undefined {
     if (this.destroyed) return undefined;
-    const full = bytes.length > 0 && !this.push(bytes) && this.readableLength > maxUnreadBytes;
+    const full = bytes.length > 0 && this.#take(bytes, lease);
     if (fin) this.receiveFin();
-    // Waiting is over with `read` asking for more, or with the stream.
+    // Waiting is over with `read` asking for more, with room in the sink, or with the stream.
     return full ? new Promise((resolve) => (this.#onRead = resolve)) : undefined;
+  }
+
+  /** Whether it is full with that. */
+  #take(bytes: Buffer, lease: Lease): boolean {
+    const sink = this.#sink;
+    // What was sent before there was a sink goes first.
+    if (sink === undefined || this.readableLength > 0) return !this.push(Buffer.from(bytes)) && this.readableLength > maxUnreadBytes;
+    if (!sink.writable) return false;
+    if (bytes.length < minHeldBytes) sink.write(Buffer.from(bytes));
+    else sink.write(bytes, lease.hold());
+    if (sink.writableLength <= maxUnreadBytes) return false;
+    sink.once('drain', () => this._read());
+    return true;
+  }
+
+  /** Carries what the peer sends into `sink`, as `pipe` does, without a copy. It has to be the only reader. */
+  carryTo(sink: Writable): void {
+    this.#sink = sink;
+    this.on('data', (chunk: Buffer) => {
+      if (sink.writable) sink.write(chunk);
+    });
+    this.once('end', () => sink.end());
+    sink.once('close', () => this._read());
   }
 
   receiveFin(): void {

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import { silentLog } from '../../../src/lib/log.ts';
 import { Certificate } from '../../../src/streaming/certificate.ts';
 import { channelEndpoint } from '../../../src/streaming/channels.ts';
+import { Pacer } from '../../../src/streaming/pacer.ts';
 import { StreamingServer } from '../../../src/streaming/server.ts';
 import { SpdyClient } from '../../support/spdy-client.ts';
 
@@ -35,7 +36,7 @@ describe('the streaming server with TLS', () => {
   /** Runs a stream over TLS and gives the name in the certificate that it was served with. */
   async function served(): Promise<string> {
     const stopping = new AbortController().signal;
-    const tools = { log: silentLog, idleTimeoutMs: 60_000, creationTimeoutMs: 60_000, counters: { badInput: 0 }, stopping };
+    const tools = { log: silentLog, idleTimeoutMs: 60_000, creationTimeoutMs: 60_000, counters: { badInput: 0 }, stopping, pacer: new Pacer() };
     const url = await server.url(
       'exec',
       channelEndpoint(tools, wanted, async (session) => {

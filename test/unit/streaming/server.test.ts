@@ -5,6 +5,7 @@ import { isKind } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { channelEndpoint } from '../../../src/streaming/channels.ts';
 import type { ConnectionTools } from '../../../src/streaming/endpoint.ts';
+import { Pacer } from '../../../src/streaming/pacer.ts';
 import type { Outcome, RemoteSession, WantedStreams } from '../../../src/streaming/remotecommand.ts';
 import { StreamingServer } from '../../../src/streaming/server.ts';
 import { maxTokens } from '../../../src/streaming/tokens.ts';
@@ -21,7 +22,7 @@ describe('the streaming server', () => {
   let sizes: TerminalSize[] = [];
 
   beforeEach(async () => {
-    tools = { log: silentLog, idleTimeoutMs: 60_000, creationTimeoutMs: 60_000, counters: { badInput: 0 }, stopping: new AbortController().signal };
+    tools = { log: silentLog, idleTimeoutMs: 60_000, creationTimeoutMs: 60_000, counters: { badInput: 0 }, stopping: new AbortController().signal, pacer: new Pacer() };
     server = new StreamingServer({ address: '127.0.0.1', port: 0 }, silentLog);
     sizes = [];
     await server.start();

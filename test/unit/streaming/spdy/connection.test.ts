@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
+import { Writable } from 'node:stream';
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
+import { InPlaceSocket } from '../../../../src/io/in-place-socket.ts';
 import { maxStreams, SpdyConnection } from '../../../../src/streaming/spdy/connection.ts';
 import { headerDictionary } from '../../../../src/streaming/spdy/dictionary.ts';
 import type { SpdyStream } from '../../../../src/streaming/spdy/stream.ts';
@@ -28,12 +31,25 @@ class Server {
   }
 
   #accept(socket: net.Socket): void {
-    const connection = new SpdyConnection(socket, Buffer.alloc(0), {
+    const connection = new SpdyConnection(InPlaceSocket.takeOver(socket), Buffer.alloc(0), {
       onStream: (stream) => this.onStream(stream),
       onBadInput: (why) => void this.badInput.push(why),
       onActivity: () => {},
+      readOn: (socket) => void setImmediate(() => socket.resume()),
     });
     this.connections.push(connection);
+  }
+}
+
+/** Takes a chunk each turn, and looks at it only then. */
+class SlowSink extends Writable {
+  readonly got: Buffer[] = [];
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    setImmediate(() => {
+      this.got.push(Buffer.from(chunk));
+      callback();
+    });
   }
 }
 
@@ -72,6 +88,48 @@ describe('a SPDY connection', () => {
     const data = Buffer.alloc(3_000_000, 'abcdefg');
     stream.end(data);
     assert.equal(await stream.whole(), data.toString());
+  });
+
+  it('carries into sinks of any pace every byte in its order', async () => {
+    const sinks: { readonly sink: SlowSink; readonly finished: Promise<unknown> }[] = [];
+    server.onStream = (stream) => {
+      const sink = new SlowSink();
+      sinks.push({ sink, finished: once(sink, 'finish') });
+      if (sinks.length !== 2) stream.carryTo(sink);
+      // The second begins late, with what has come until then.
+      else void eventually('something waits', () => stream.readableLength > 100_000).then(() => stream.carryTo(sink));
+    };
+    const client = await connect();
+    const streams = await Promise.all([client.open({}), client.open({}), client.open({})]);
+    const sent = streams.map(() => randomBytes(3_000_000));
+    const step = [20_000, 1000, 100_000];
+    for (let at = 0; at < 3_000_000; at += 20_000) {
+      for (const [i, stream] of streams.entries()) {
+        const [from, size] = [(at / 20_000) * (step[i] ?? 0), step[i] ?? 0];
+        if (from < 3_000_000) stream.write(sent[i]?.subarray(from, from + size) ?? '');
+      }
+    }
+    streams[1]?.write(sent[1]?.subarray(150_000) ?? '');
+    for (const stream of streams) stream.end();
+    for (const [i, { sink, finished }] of sinks.entries()) {
+      await finished;
+      assert.ok(Buffer.concat(sink.got).equals(sent[i] ?? Buffer.alloc(0)), `stream ${i}`);
+    }
+  });
+
+  it('drops what comes for a sink that has gone, and carries on for the others', async () => {
+    server.onStream = (stream) => {
+      const sink = new SlowSink();
+      stream.carryTo(sink);
+      sink.destroy();
+    };
+    const client = await connect();
+    const gone = await client.open({});
+    for (let i = 0; i < 100; i++) gone.write(Buffer.alloc(65_536));
+    server.onStream = (stream) => void stream.pipe(stream);
+    const stream = await client.open({});
+    stream.end('still here');
+    assert.equal(await stream.whole(), 'still here');
   });
 
   it('gives the headers of each stream', async () => {
