@@ -6,7 +6,7 @@ import type { LinuxContainerSecurityContext } from '../../src/types/cri/runtime/
 import type { PodSandboxConfig } from '../../src/types/cri/runtime/v1/PodSandboxConfig.ts';
 import type { PodSandboxStatus__Output } from '../../src/types/cri/runtime/v1/PodSandboxStatus.ts';
 import type { CriNode, ResponseOf } from './cri-node.ts';
-import { type LogRecord, readRecords, streamText } from './log-records.ts';
+import { type LogRecord, readRecords, readWholeRecords, streamText } from './log-records.ts';
 import { eventually } from './eventually.ts';
 
 /** What a command of ExecSync ended with. */
@@ -184,7 +184,7 @@ export class Container {
     return eventually(
       () => `container ${this.id} says ${String(pattern)}; it said ${JSON.stringify(text.slice(-500))}`,
       async () => {
-        text = await this.stdout();
+        text = streamText(readWholeRecords((await this.status()).logPath), 'stdout');
         return pattern.test(text) && text;
       },
     );

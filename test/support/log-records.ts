@@ -11,7 +11,16 @@ export interface LogRecord {
 
 /** Reads a CRI log file; fails on anything that is no record. */
 export function readRecords(file: string): LogRecord[] {
+  return parseRecords(readFileSync(file));
+}
+
+/** As `readRecords`, of a file that is being written: the kernel shows a long write before it is whole. */
+export function readWholeRecords(file: string): LogRecord[] {
   const log = readFileSync(file);
+  return parseRecords(log.subarray(0, log.lastIndexOf(0x0a) + 1));
+}
+
+function parseRecords(log: Buffer): LogRecord[] {
   const records: LogRecord[] = [];
   for (let from = 0; from < log.length; ) {
     const end = log.indexOf(0x0a, from);
