@@ -1,6 +1,6 @@
 // make bench: podwright beside containerd's own CRI, on one containerd, runc, CNI network and set of images,
 // taking turns in one run, so that a machine whose speed drifts is as slow for both.
-//   bench.ts [--rounds=20] [--only=lifecycle,questions,burst,log,pull,create]
+//   bench.ts [--rounds=20] [--only=lifecycle,questions,burst,log,pull,create,streaming]
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,12 +13,13 @@ import { TempNode } from '../../test/support/temp-node.ts';
 import { busybox, podDown, podUp, pull, type BenchPod } from './pod.ts';
 import { printGoals, printTable, type Goal } from './report.ts';
 import { Timings, usageOf, type Runtime } from './runtime.ts';
+import { streaming } from './streaming.ts';
 import { burst, heavyCreate, inParallel, lifecycle, logThroughput, pullOnce, questions } from './scenarios.ts';
 
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '20' },
-    only: { type: 'string', default: 'lifecycle,questions,burst,log,pull,create' },
+    only: { type: 'string', default: 'lifecycle,questions,burst,log,pull,create,streaming' },
   },
 });
 const rounds = Number(values.rounds);
@@ -33,9 +34,10 @@ try {
     env: { NODE_OPTIONS: `--import=${loopMonitor}`, LOOP_MONITOR_FILE: loopFile },
   });
   const cgroup = `${node.facts.cgroup}/bench`;
-  const ours: Runtime = { name: 'podwright', client: new CriClient(podwright.socket), pid: podwright.pid ?? 0, cgroup };
+  const ours: Runtime = { name: 'podwright', socket: podwright.socket, client: new CriClient(podwright.socket), pid: podwright.pid ?? 0, cgroup };
   const theirs: Runtime = {
     name: 'containerd',
+    socket: node.containerd.socket,
     client: new CriClient(node.containerd.socket),
     pid: node.containerd.pid ?? 0,
     cgroup,
@@ -129,6 +131,16 @@ async function measure(ours: Runtime, theirs: Runtime, logs: string, loopFile: s
     }
     const median = (runtime: Runtime): number => (speeds.get(runtime) ?? []).toSorted((a, b) => a - b)[1] ?? Number.NaN;
     goals.push({ name: 'log, MB/s of 100-byte lines', ours: median(ours), theirs: median(theirs), atLeastRatio: 2 });
+  }
+  if (wanted.has('streaming')) {
+    const bench = {
+      crictl: (runtime: Runtime) => node.crictlCommand(runtime.socket),
+      folder: node.root,
+      rounds: 3,
+      turns: (round: number) => turns(both, round),
+      timings: (runtime: Runtime) => timings.get(runtime) ?? new Timings(),
+    };
+    goals.push(...(await streaming(bench, ours, theirs)));
   }
   goals.push({ name: 'RSS at the start and the end, MB', ours: memory, theirs: (await usageOf(ours.pid)).rssMb });
   printTable(timings.get(ours) ?? new Timings(), timings.get(theirs) ?? new Timings());

@@ -5,6 +5,7 @@ import { CriClient } from '../../test/support/cri-client.ts';
 /** One runtime under measurement: what it is called, where it listens, and its process. */
 export interface Runtime {
   readonly name: string;
+  readonly socket: string;
   readonly client: CriClient;
   readonly pid: number;
   /** The cgroup that its Pods get theirs below: containerd tells no Pod's stats without one. */

@@ -195,8 +195,8 @@ export class TempNode {
   }
 
   /** The words of a crictl command on the node's CRI, to which its own are to be added. */
-  crictlCommand(): string[] {
-    return this.#crictlWords(this.facts.criSocket, []).flat();
+  crictlCommand(socket = this.facts.criSocket): string[] {
+    return this.#crictlWords(socket, []).flat();
   }
 
   /** In the node's network, since what is streamed comes over a port there. */
