@@ -56,6 +56,11 @@ export class ContainerdDaemon {
     return this.#daemon.pid;
   }
 
+  /** Programs here say of each image whether it may be pulled; not there unless a test makes it. */
+  get verifiersFolder(): string {
+    return path.join(folderOf(this.#options.facts), 'verifiers');
+  }
+
   /** Starts it and waits until it answers over gRPC. */
   async start(): Promise<void> {
     const folder = folderOf(this.#options.facts);
@@ -98,6 +103,7 @@ export class ContainerdDaemon {
       ],
       plugins: {
         'io.containerd.internal.v1.opt': { path: path.join(folder, 'opt') },
+        'io.containerd.image-verifier.v1.bindir': { bin_dir: this.verifiersFolder, per_verifier_timeout: '2s' },
         // Its socket has one place for the whole machine.
         'io.containerd.nri.v1.nri': { disable: true },
         ...(criPlugin && this.#criPlugins()),
