@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { isKind, messageOf } from '../lib/errors.ts';
 import type { Container, ContainerExit } from './container.ts';
 import { endedStatus, exitReason, writeStatus } from './container-status.ts';
@@ -36,6 +37,8 @@ export class ExitWatcher {
 
   constructor(parts: ExitParts) {
     this.#parts = parts;
+    // Every running container listens to it, and Node takes more than ten for a leak.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   /** Begins to wait for the container's end. */

@@ -151,7 +151,9 @@ export class FakeTasks implements Public<Tasks> {
     await this.#world.faults.enter('tasks.wait', [containerId, execId], options);
     const { timeoutMs = 0, signal } = options ?? {};
     const limits = [...(signal ? [signal] : []), ...(timeoutMs > 0 ? [AbortSignal.timeout(timeoutMs)] : [])];
-    return untilAborted(this.#find(containerId, execId).ended.promise, AbortSignal.any(limits), `wait for "${containerId}"`);
+    // Listens to the caller's own signal, as the client does.
+    const limit = limits.length === 1 ? limits[0] : AbortSignal.any(limits);
+    return untilAborted(this.#find(containerId, execId).ended.promise, limit, `wait for "${containerId}"`);
   }
 
   async closeIO(containerId: string, execId = '', options?: CallOptions): Promise<void> {

@@ -53,6 +53,20 @@ describe('a container', () => {
     assert.deepEqual([container.status.exitCode, container.status.reason], [3, 'Error']);
   });
 
+  it('is watched among any number of others, which Node takes for no leak', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    try {
+      for (let n = 0; n < 12; n += 1) await started({ metadata: { name: `c${n}`, attempt: 0 } });
+      await until('a warning would have come', () => world.containerd.faults.calls.filter(({ method }) => method === 'tasks.wait').length >= 12);
+      await new Promise(setImmediate);
+    } finally {
+      process.off('warning', onWarning);
+    }
+    assert.deepEqual(warnings, []);
+  });
+
   it('is removed when its shim ended before it had answered for the deletion', async () => {
     const container = await create();
     world.containerd.faults.failNext('tasks.delete', new CodedError('unknown', 'failed to delete task: ttrpc: closed'));
