@@ -53,8 +53,8 @@ export async function untilReady(node: TempNode, name: string): Promise<Pod> {
 
 /** The state of one container; fails where the kubelet knows none of that name. */
 export function statusOf(pod: Pod | undefined, container: string): ContainerStatus {
-  const all = [...(pod?.status?.initContainerStatuses ?? []), ...(pod?.status?.containerStatuses ?? [])];
-  const found = all.find(({ name }) => name === container);
+  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = pod?.status ?? {};
+  const found = [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find(({ name }) => name === container);
   assert.ok(found, `the kubelet knows no container ${container}: ${JSON.stringify(pod?.status)}`);
   return found;
 }

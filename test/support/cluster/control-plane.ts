@@ -2,7 +2,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Daemon } from '../node/daemon.ts';
 import type { NodeFacts, NodeNetwork } from '../node/facts.ts';
-import { httpsGet } from '../node/https-get.ts';
+import { httpsGet, httpsLines, type HttpsPeer, type LineListener } from '../node/https-get.ts';
 import { apiPort, frontProxyName, type Secrets, serviceSubnet } from './secrets.ts';
 
 /** The programs of a control plane, and kube-proxy, which needs the same. */
@@ -67,9 +67,18 @@ export class ControlPlane {
 
   /** A GET to the API server as one who may do anything. */
   get(url: string): Promise<string> {
+    return httpsGet(this.#api, url);
+  }
+
+  /** A GET whose answer goes on, one JSON object a line: `/api/v1/pods?watch=true`. Returns how to close it. */
+  watch(url: string, listener: LineListener): () => void {
+    return httpsLines(this.#api, url, listener);
+  }
+
+  get #api(): HttpsPeer {
     const { network, secrets } = this.#options;
     const { cert, key } = secrets.admin;
-    return httpsGet({ host: network.nodeAddress, port: apiPort, ca: secrets.authority.cert, cert, key }, url);
+    return { host: network.nodeAddress, port: apiPort, ca: secrets.authority.cert, cert, key };
   }
 
   #daemon(tool: ClusterTool, args: readonly string[]): Daemon {
