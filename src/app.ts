@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { warnOfCriPlugin } from './app/check/cri-plugin.ts';
 import { claimPlaces } from './app/claim.ts';
 import { linuxKernel } from './app/linux-kernel.ts';
 import { endLostShims } from './app/lost-shims.ts';
@@ -63,6 +64,8 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const containerd = new Containerd({ ...config.containerd, log, clock });
   await waitForContainerd(containerd, config, options.waitMs);
   await containerd.namespaces.ensure(config.containerd.namespace);
+
+  await warnOfCriPlugin(containerd, log);
 
   const host = await readKernelFacts();
   const selinux = host.selinuxEnabled ? parseLxcContexts((await readLxcContexts()) ?? '') : undefined;

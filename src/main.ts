@@ -37,11 +37,21 @@ async function main(args: readonly string[]): Promise<number> {
       return print(defaultToml());
     case 'configCheck':
       return checkConfigFile(commandLine.file).then(() => print('the configuration is fine\n'), complain);
+    case 'check':
+      return loadConfig(commandLine.configFile, commandLine.settings).then(check).catch(complain);
     case 'serve': {
       const { configFile, settings, waitMs } = commandLine;
       return loadConfig(configFile, settings).then((config) => serve(config, waitMs), complain);
     }
   }
+}
+
+/** Says what is wrong on this machine; 1 when something is. */
+async function check(config: Config): Promise<number> {
+  const { checkNode } = await import('./app/check/check.ts');
+  const findings = await checkNode(config);
+  for (const { level, text } of findings) print(`${level.padEnd(6)} ${text}\n`);
+  return findings.some(({ level }) => level === 'wrong') ? exitFailure : 0;
 }
 
 /** Serves until somebody says stop. */

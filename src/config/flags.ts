@@ -12,6 +12,7 @@ export type CommandLine =
       readonly waitMs: number;
       readonly settings: readonly Setting[];
     }
+  | { readonly command: 'check'; readonly configFile: string | undefined; readonly settings: readonly Setting[] }
   | { readonly command: 'configDefault' }
   | { readonly command: 'configCheck'; readonly file: string }
   | { readonly command: 'version' }
@@ -39,6 +40,7 @@ const defaultWaitS = 60;
 export const helpText = `podwright serves the Kubernetes CRI on top of containerd 2.x.
 
   podwright [flags]              serve
+  podwright check [flags]        look at the node: say what is wrong, and what to do about it
   podwright config default       print the default configuration, commented
   podwright config check FILE    say whether FILE is a configuration, and what is wrong with it
 
@@ -54,7 +56,8 @@ export const helpText = `podwright serves the Kubernetes CRI on top of container
   --help               print this
 
 A flag overrides the configuration file. Exit codes: 0 after SIGTERM or SIGINT, 64 for a wrong
-command line or configuration, 69 when containerd cannot be reached at start, 1 for anything else.
+command line or configuration, 69 when containerd cannot be reached at start, 1 for anything else,
+and for a check that found something wrong.
 `;
 
 const withValue = [...Object.keys(settingOfFlag), 'config', 'wait'];
@@ -65,12 +68,15 @@ export function readCommandLine(args: readonly string[]): CommandLine {
   const { flags, words } = split(args);
   if (flags.has('help')) return { command: 'help' };
   if (flags.has('version')) return { command: 'version' };
-  if (words.length > 0) return readSubcommand(words, flags);
+  if (words.length > 0 && words[0] !== 'check') return readSubcommand(words, flags);
   const settings = Object.entries(settingOfFlag).flatMap(([flag, path]) => {
     const value = flags.get(flag);
     return value === undefined ? [] : [{ flag, path, value }];
   });
-  return { command: 'serve', configFile: flags.get('config'), waitMs: readWaitMs(flags.get('wait')), settings };
+  const configFile = flags.get('config');
+  if (words.length === 0) return { command: 'serve', configFile, waitMs: readWaitMs(flags.get('wait')), settings };
+  if (words.length > 1 || flags.has('wait')) throw wrong('it is podwright check, with flags for the configuration and no more');
+  return { command: 'check', configFile, settings };
 }
 
 function split(args: readonly string[]): { readonly flags: ReadonlyMap<string, string>; readonly words: readonly string[] } {
@@ -107,7 +113,7 @@ function readFlag(name: string, raw: string, value: string | undefined, before: 
 function readSubcommand(words: readonly string[], flags: ReadonlyMap<string, string>): CommandLine {
   const [first, second, file, ...rest] = words;
   const [flag] = flags.keys();
-  if (first !== 'config') throw wrong(`unknown command ${JSON.stringify(first)}: there is config default and config check`);
+  if (first !== 'config') throw wrong(`unknown command ${JSON.stringify(first)}: there is check, config default and config check`);
   if (flag !== undefined) throw wrong(`podwright config takes no flag, and --${flag} is one`);
   if (second === 'default' && file === undefined) return { command: 'configDefault' };
   if (second === 'check' && file !== undefined && rest.length === 0) return { command: 'configCheck', file };

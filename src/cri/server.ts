@@ -30,6 +30,9 @@ export interface CriServerOptions {
 // A client queues what goes beyond by itself; without a limit one client's burst is all in memory at once.
 const maxConcurrentCalls = 1000;
 
+// How long a kubelet may take to come before somebody should look why. It asks every five seconds.
+const firstCallerMs = 60_000;
+
 // After the grace time, how long calls get to notice that they were aborted.
 const abortedGraceMs = 500;
 
@@ -40,6 +43,8 @@ export class CriServer {
   readonly #grpc: Server;
   // Our own listener and not grpc-js's: the socket's mode and the moment it appears are ours to decide.
   readonly #listener: net.Server;
+  /** Aborted when somebody has come, or nobody can any more. */
+  readonly #waiting = new AbortController();
   #removeSocketFile: (() => Promise<void>) | undefined;
 
   constructor(options: CriServerOptions) {
@@ -54,6 +59,7 @@ export class CriServer {
     for (const definition of options.services.definitions) this.#grpc.addService(definition, handlers);
     const injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = net.createServer((connection) => injector.injectConnection(connection));
+    this.#listener.once('connection', () => this.#waiting.abort());
   }
 
   /** How many calls are being served. */
@@ -67,6 +73,14 @@ export class CriServer {
     this.#removeSocketFile = await ownSocketFile(this.#listener, socket);
     this.#listener.on('error', (error) => log.warn({ error: error.message }, 'could not take a connection'));
     log.info({ socket, unimplemented: missingHandlers(handlers) }, 'serving the CRI');
+    this.#noticeWhenNobodyComes();
+  }
+
+  /** A kubelet that was pointed elsewhere is an error of neither, so somebody has to say it. */
+  #noticeWhenNobodyComes(): void {
+    const { socket, clock, log } = this.#options;
+    const late = `nobody has asked for anything yet: the kubelet needs containerRuntimeEndpoint: unix://${socket}; "podwright check" says what it has`;
+    clock.sleep(firstCallerMs, this.#waiting.signal).then(() => log.warn({ socket }, late), () => {});
   }
 
   /**
@@ -77,6 +91,7 @@ export class CriServer {
     const { clock, log } = this.#options;
     const stopping = new CodedError('unavailable', 'podwright is stopping');
     this.#calls.refuse(stopping);
+    this.#waiting.abort();
     await this.#removeSocketFile?.();
     this.#listener.close();
     const over = new AbortController();

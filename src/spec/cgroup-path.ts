@@ -11,8 +11,12 @@ import { invalidField } from '../lib/errors.ts';
 export function toCgroupsPath(parent: string, id: string, systemd: boolean): string {
   const base = path.posix.basename(parent);
   const isSlice = base.endsWith('.slice');
-  if (systemd && !isSlice) throw mismatch(parent, 'the cgroup driver is systemd, which needs a .slice');
-  if (!systemd && isSlice) throw mismatch(parent, 'the cgroup driver is cgroupfs, and this is a systemd slice');
+  if (systemd && !isSlice) {
+    throw mismatch(parent, 'the cgroup driver is systemd, which needs a .slice: set cgroupDriver: systemd for the kubelet, or SystemdCgroup = false here');
+  }
+  if (!systemd && isSlice) {
+    throw mismatch(parent, 'the cgroup driver is cgroupfs, and this is a systemd slice: set SystemdCgroup = true here, or cgroupDriver: cgroupfs for the kubelet');
+  }
   return systemd ? `${base}:cri-containerd:${id}` : path.posix.resolve('/', parent, id);
 }
 

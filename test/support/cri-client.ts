@@ -1,4 +1,5 @@
 import type { RpcHandlers } from '../../src/cri/handlers.ts';
+import type { Clock } from '../../src/lib/clock.ts';
 import type { Log } from '../../src/lib/log.ts';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
@@ -83,10 +84,11 @@ export async function withServer(
   handlers: Partial<RpcHandlers>,
   act: (client: CriClient, server: CriServer, socket: string) => Promise<void>,
   log: Log = silentLog,
+  clock: Clock = systemClock(),
 ): Promise<void> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'pw-cri-'));
   const socket = path.join(folder, 's.sock');
-  const server = new CriServer({ socket, services: loadCriServices(), handlers, log, clock: systemClock() });
+  const server = new CriServer({ socket, services: loadCriServices(), handlers, log, clock });
   const client = new CriClient(socket);
   try {
     await server.start();

@@ -31,7 +31,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   pino: ['main', 'app'],
   ws: ['streaming'],
   'smol-toml': ['config', 'image'],
-  yaml: ['spec'],
+  yaml: ['app', 'spec'],
 };
 
 const root = fileURLToPath(new URL('../../src/', import.meta.url));

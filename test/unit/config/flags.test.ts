@@ -34,6 +34,11 @@ describe('the command line', () => {
   it('knows its other commands', () => {
     assert.deepEqual(readCommandLine(['config', 'default']), { command: 'configDefault' });
     assert.deepEqual(readCommandLine(['config', 'check', 'f']), { command: 'configCheck', file: 'f' });
+    assert.deepEqual(readCommandLine(['check', '--config=f', '--root=/a']), {
+      command: 'check',
+      configFile: 'f',
+      settings: [{ flag: 'root', path: ['root'], value: '/a' }],
+    });
     assert.deepEqual(readCommandLine(['--version']), { command: 'version' });
     assert.deepEqual(readCommandLine(['-h']), { command: 'help' });
   });
@@ -49,7 +54,9 @@ describe('the command line', () => {
     [['--version=1'], '--version takes no value'],
     [['--wait=-1'], '--wait is "-1": must be seconds, 0 to 86400'],
     [['--wait=soon'], '--wait is "soon": must be seconds, 0 to 86400'],
-    [['serve'], 'unknown command "serve": there is config default and config check'],
+    [['serve'], 'unknown command "serve": there is check, config default and config check'],
+    [['check', 'it'], 'it is podwright check, with flags for the configuration and no more'],
+    [['check', '--wait=1'], 'it is podwright check, with flags for the configuration and no more'],
     [['config'], 'it is podwright config default, or podwright config check FILE'],
     [['config', 'check'], 'it is podwright config default, or podwright config check FILE'],
     [['config', 'check', 'a', 'b'], 'it is podwright config default, or podwright config check FILE'],

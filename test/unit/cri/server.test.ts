@@ -6,7 +6,9 @@ import { status } from '@grpc/grpc-js';
 import { CriServer } from '../../../src/cri/server.ts';
 import { deferred } from '../../../src/lib/deferred.ts';
 import { loadCriServices } from '../../../src/cri/service.ts';
-import { recordingLog, withServer } from '../../support/cri-client.ts';
+import { type CriClient, recordingLog, withServer } from '../../support/cri-client.ts';
+import { eventually } from '../../support/eventually.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { version } from '../../../src/cri/runtime/version.ts';
@@ -14,6 +16,33 @@ import { version } from '../../../src/cri/runtime/version.ts';
 const built = { Version: version({ version: '1.2.3' }) };
 
 describe('the CRI server', () => {
+  it('says once where a kubelet should come, when nobody has for a minute', async () => {
+    const { log, lines } = recordingLog();
+    const clock = new ManualClock();
+    const warnings = (): string[] => lines.filter(({ level }) => level === 'warn').map(({ message }) => message);
+    const act = async (client: CriClient, _server: CriServer, socket: string): Promise<void> => {
+      clock.advance(60_000);
+      await eventually('a warning', () => warnings().length > 0);
+      await client.call('Version', {});
+      clock.advance(600_000);
+      assert.deepEqual(warnings(), [
+        `nobody has asked for anything yet: the kubelet needs containerRuntimeEndpoint: unix://${socket}; "podwright check" says what it has`,
+      ]);
+    };
+    await withServer(built, act, log, clock);
+  });
+
+  it('says nothing of the kind where somebody came', async () => {
+    const { log, lines } = recordingLog();
+    const clock = new ManualClock();
+    const act = async (client: CriClient): Promise<void> => {
+      await client.call('Version', {});
+      await eventually('the wait to be over', () => clock.sleeping === 0);
+      assert.deepEqual(lines.filter(({ level }) => level === 'warn'), []);
+    };
+    await withServer(built, act, log, clock);
+  });
+
   it('answers Version with all four fields', async () => {
     await withServer(built, async (client) => {
       const { response } = await client.call('Version', { version: 'v1' });

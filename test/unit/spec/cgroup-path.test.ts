@@ -16,7 +16,7 @@ describe('a container’s cgroup path', () => {
   });
 
   it('is refused where kubelet and runtime disagree on the driver', () => {
-    assert.throws(() => toCgroupsPath('/test.slice', 'c1', false), invalid('cgroup_parent', '/test.slice', 'cgroupfs'));
-    assert.throws(() => toCgroupsPath('/kubepods/podu', 'c1', true), invalid('cgroup_parent', 'systemd'));
+    assert.throws(() => toCgroupsPath('/test.slice', 'c1', false), invalid('cgroup_parent', '/test.slice', 'cgroupfs', 'SystemdCgroup = true'));
+    assert.throws(() => toCgroupsPath('/kubepods/podu', 'c1', true), invalid('cgroup_parent', 'systemd', 'SystemdCgroup = false'));
   });
 });
