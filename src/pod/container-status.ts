@@ -3,10 +3,20 @@ import type { Parts } from './parts.ts';
 
 export type StatusParts = Pick<Parts, 'containerRecords'>;
 
-/** Writes a container's new status durably and then takes it into use, so that nobody sees what a crash could undo. */
-export async function writeStatus(parts: StatusParts, container: Container, status: ContainerStatus): Promise<void> {
-  await parts.containerRecords.write(container.id, { version: 1, ...status });
-  container.become(status);
+/**
+ * Writes a container's new status, made out of what it is by then, durably and then takes it into use, so that
+ * nobody sees what a crash could undo.
+ */
+export async function writeStatus(
+  parts: StatusParts,
+  container: Container,
+  change: (status: ContainerStatus) => ContainerStatus,
+): Promise<void> {
+  await container.changeStatus(async () => {
+    const status = change(container.status);
+    await parts.containerRecords.write(container.id, { version: 1, ...status });
+    container.become(status);
+  });
 }
 
 /** Marks a container as ended. */

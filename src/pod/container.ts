@@ -70,6 +70,7 @@ export class Container {
   readonly record: ContainerRecord;
   #status: ContainerStatus;
   #exited: Deferred<void> = deferred();
+  #lastChange: Promise<unknown> = Promise.resolve();
   /** Whether a stop signal has been sent: several StopContainer calls send one between them. */
   stopSignalled = false;
   /** Set while StartContainer is at work, so that an exit then is not lost. */
@@ -113,6 +114,16 @@ export class Container {
   /** Resolves when the container has ended and its status says so. */
   get exited(): Promise<void> {
     return this.#exited.promise;
+  }
+
+  /**
+   * Runs acts that make a new status out of the one there is, one after the other. Side by side the later of the two
+   * would undo the other: a container that ended while its resources were written down would be RUNNING for ever.
+   */
+  changeStatus(act: () => Promise<void>): Promise<void> {
+    const mine = this.#lastChange.then(act);
+    this.#lastChange = mine.catch(() => {});
+    return mine;
   }
 
   /** Takes a new status into use; writing it down is `ContainerRecords`' part. */

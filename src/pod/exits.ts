@@ -93,14 +93,13 @@ export async function recordExit(parts: ExitParts, container: Container, exit: T
   await drain(parts, container);
   const ended = exit === undefined ? lostExit(parts) : await describeExit(parts, container, exit);
   const { id, sandboxId } = container;
-  const status = endedStatus(container.status, ended);
   try {
-    await writeStatus(parts, container, status);
+    await writeStatus(parts, container, (status) => endedStatus(status, ended));
     container.cleanup = deleteEndedTask(parts, container.id);
   } catch (error) {
     // A full disk must not keep containers from ending. Their tasks stay, which tell it again after a restart.
     parts.log.error({ containerId: id, error: messageOf(error) }, 'the end of a container could not be written down');
-    container.become(status);
+    container.become(endedStatus(container.status, ended));
   }
   parts.events.emit({ type: 'CONTAINER_STOPPED_EVENT', id, sandboxId, atNs: ended.finishedAtNs });
   parts.log.info({ containerId: id, exitCode: ended.exitCode, reason: ended.reason }, 'container ended');

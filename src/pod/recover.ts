@@ -84,7 +84,7 @@ async function settle(parts: Parts, container: Container, task: TaskProcess | un
   if (task.status === 'created' || task.status === 'unknown') return await abandonStart(parts, container);
   if (state === 'CONTAINER_CREATED') {
     const startedAtNs = parts.clock.nowNs().toString();
-    await writeStatus(parts, container, { ...container.status, pid: task.pid, startedAtNs });
+    await writeStatus(parts, container, (status) => ({ ...status, pid: task.pid, startedAtNs }));
   }
   await resumeOutput(parts, container);
   if (task.status === 'stopped') await recordExit(parts, container, task);
@@ -107,13 +107,13 @@ async function resumeOutput(parts: Parts, container: Container): Promise<void> {
 async function abandonStart(parts: Parts, container: Container): Promise<void> {
   await discardTask(parts.containerd, container.id);
   const nowNs = parts.clock.nowNs();
-  await writeStatus(parts, container, {
-    ...endedStatus(container.status, {
+  await writeStatus(parts, container, (status) => ({
+    ...endedStatus(status, {
       exitCode: 128,
       finishedAtNs: nowNs,
       reason: 'StartError',
       message: 'podwright ended while it was starting this container',
     }),
     startedAtNs: nowNs.toString(),
-  });
+  }));
 }

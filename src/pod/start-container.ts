@@ -101,7 +101,7 @@ async function fail(parts: StartParts, container: Container, cause: unknown): Pr
   }
   const status = { ...ended, startedAtNs, unknown };
   try {
-    await writeStatus(parts, container, status);
+    await writeStatus(parts, container, () => status);
   } catch (error) {
     parts.log.error({ containerId: id, error: messageOf(error) }, 'a failed start could not be recorded');
     container.become(status);

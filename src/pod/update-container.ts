@@ -49,10 +49,7 @@ async function update(parts: UpdateParts, container: Container, asked: LinuxCont
       throw error;
     }
   }
-  await writeStatus(parts, container, {
-    ...container.status,
-    resources: mergeCriResources(container.status.resources, asked),
-  });
+  await writeStatus(parts, container, (status) => ({ ...status, resources: mergeCriResources(status.resources, asked) }));
 }
 
 /** Whether a task runs no longer. The shim has no error of its own for that, only words. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CodedError } from '../../../src/lib/errors.ts';
+import { deferred } from '../../../src/lib/deferred.ts';
 import { createContainer } from '../../../src/pod/create-container.ts';
 import type { Container } from '../../../src/pod/container.ts';
 import { removeContainer } from '../../../src/pod/remove-container.ts';
@@ -216,6 +217,33 @@ describe('a container', () => {
     world.containerd.tasks.exit(container.id, 0);
     held.release();
     await updated;
+  });
+
+  it('that ends before its update is written down stays ended, and can be removed', async () => {
+    const container = await started();
+    const { containerRecords: records, containerd } = { ...world.parts, containerd: world.containerd };
+    const [ending, goOn] = [deferred<void>(), deferred<void>()];
+    const [write, update] = [records.write.bind(records), containerd.tasks.update.bind(containerd.tasks)];
+    // One after the other, as they are asked for.
+    records.write = async (id, record) => {
+      if (record.finishedAtNs !== '0') ending.resolve();
+      await goOn.promise;
+      await write(id, record);
+    };
+    containerd.tasks.update = async (id, asked) => {
+      await update(id, asked);
+      containerd.tasks.exit(id, 3);
+      await ending.promise;
+    };
+    const updated = updateContainer(world.parts, container, resources({ cpuShares: '10' }));
+    await ending.promise;
+    await new Promise(setImmediate);
+    goOn.resolve();
+    await Promise.all([updated, container.exited]);
+    assert.deepEqual([container.state, container.status.exitCode], ['CONTAINER_EXITED', 3]);
+    assert.equal(container.status.resources?.cpuShares, '10');
+    assert.equal((await records.read(container.id))?.exitCode, 3);
+    await removeContainer(world.parts, container);
   });
 
   it('that ends in the moment of its start has the exit code it ended with (#12)', async () => {
