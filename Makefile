@@ -11,7 +11,7 @@ cluster_tools := containerd runc cni crictl kubelet kubectl etcd kube-apiserver 
 # What dist/ is made from; a build leaves a newer dist/.built.
 sources := $(shell find src proto hack/build.mjs hack/generate-types.mjs tsconfig.json tsconfig.build.json package-lock.json -type f -not -path 'src/types/*')
 
-.PHONY: help setup build generate lint types check-proto unit integration e2e test critest node-e2e tools demo demo-stop cluster cluster-stop bench clean
+.PHONY: help setup build generate lint types check-proto unit integration e2e test critest node-e2e tools demo demo-stop cluster cluster-stop bench bench-cluster clean
 
 help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,10 @@ cluster-stop: setup ## takes down what make cluster left running
 
 bench: build ## compares podwright with containerd's own CRI
 	node --import tsx hack/bench/bench.ts
+
+bench-cluster: build ## has 100 Pods started at once in a cluster, on podwright and on containerd's own CRI (root)
+	@hack/tools/build.sh $(cluster_tools) > /dev/null
+	node --import tsx hack/bench/cluster.ts
 
 clean: ## removes what was built, not the cache of tools
 	rm -rf dist src/types coverage

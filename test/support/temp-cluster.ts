@@ -19,6 +19,8 @@ export interface TempClusterOptions extends Omit<TempNodeOptions, 'kubelet' | 'o
   readonly featureGates?: Readonly<Record<string, boolean>>;
   /** More flags of the API server. */
   readonly apiServerArgs?: readonly string[];
+  /** More flags of the scheduler. */
+  readonly schedulerArgs?: readonly string[];
 }
 
 /**
@@ -39,7 +41,7 @@ export class TempCluster {
 
   /** Makes a cluster whose node is Ready. When a part does not start, nothing is left. */
   static async start(options: TempClusterOptions = {}): Promise<TempCluster> {
-    const { kubelet, featureGates, apiServerArgs, onProgress: say = () => {}, ...nodeOptions } = options;
+    const { kubelet, featureGates, apiServerArgs, schedulerArgs, onProgress: say = () => {}, ...nodeOptions } = options;
     const tools = await toolFolders('kubectl', 'kubelet', ...clusterTools);
     const node = await TempNode.start({ ...nodeOptions, ownNetwork: true, onProgress: say });
     try {
@@ -48,7 +50,7 @@ export class TempCluster {
       if (network === undefined) throw new Error(`the node in ${facts.root} has no network of its own`);
       say('making certificates');
       const secrets = await makeSecrets(path.join(facts.root, 'cluster', 'pki'), facts, network);
-      const controlPlane = new ControlPlane({ facts, network, tools, secrets, featureGates, apiServerArgs });
+      const controlPlane = new ControlPlane({ facts, network, tools, secrets, featureGates, apiServerArgs, schedulerArgs });
       const cluster = new TempCluster(node, controlPlane, secrets.kubeconfigs.admin);
       await cluster.#writeCommands(tools.kubectl);
       say('starting etcd and the API server');

@@ -19,6 +19,8 @@ export interface ControlPlaneOptions {
   readonly featureGates?: Readonly<Record<string, boolean>> | undefined;
   /** More flags of the API server. */
   readonly apiServerArgs?: readonly string[] | undefined;
+  /** More flags of the scheduler. */
+  readonly schedulerArgs?: readonly string[] | undefined;
 }
 
 // In a network namespace of its own nobody else comes to it, but for Pods in the node's own network.
@@ -163,7 +165,7 @@ export class ControlPlane {
   }
 
   #schedulerArgs(): string[] {
-    return this.#clientArgs(this.#options.secrets.kubeconfigs.scheduler);
+    return [...this.#clientArgs(this.#options.secrets.kubeconfigs.scheduler), ...(this.#options.schedulerArgs ?? [])];
   }
 
   /** There is one of each, which need not ask whether it leads. */
