@@ -72,7 +72,7 @@ export async function buildImages(options: {
     fileSystems,
     pods: new PodImages(store, puller, userFiles, unpacker),
     async stop() {
-      await Promise.all([following.stop(), fileSystems.stop()]);
+      await Promise.all([following.stop(), fileSystems.stop(), puller.settled()]);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AuthResponse } from '../types/containerd/containerd/types/transfer/AuthResponse.ts';
 import type { TransferDefinition } from '../types/containerd/containerd/services/transfer/v1/Transfer.ts';
+import { allSettledOrThrow } from '../lib/all-settled.ts';
 import { wrapError } from '../lib/errors.ts';
 import { toWireAny } from './any.ts';
 import { fromWireDescriptor } from './descriptor.ts';
@@ -106,8 +107,10 @@ export class Transfer {
     };
     try {
       const { credentials, onProgress } = options;
-      const auth = credentials && (await open('auth', (stream) => this.#answer(stream, credentials)));
-      const progress = onProgress && (await open('progress', (stream) => this.#report(stream, onProgress)));
+      const [auth, progress] = await allSettledOrThrow([
+        Promise.resolve(credentials && open('auth', (stream) => this.#answer(stream, credentials))),
+        Promise.resolve(onProgress && open('progress', (stream) => this.#report(stream, onProgress))),
+      ]);
       const request = {
         source: toWireAny(this.#source(options, auth?.id ?? '')),
         destination: toWireAny(this.#destination(options)),

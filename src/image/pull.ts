@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { abortError, throwIfAborted } from '../lib/abort.ts';
+import { deferred } from '../lib/deferred.ts';
 import { Permits } from '../lib/permits.ts';
 import { isKind, messageOf } from '../lib/errors.ts';
 import { PULLING_PREFIX } from './image-store.ts';
@@ -85,6 +86,8 @@ export class ImagePuller {
   readonly #permits: Permits;
   readonly #shared = new SharedWork<Image>();
   readonly #running = new Set<PullProgress>();
+  /** Pulls that are answered, as long as they have a record or a lease of their own. */
+  readonly #puttingAway = new Set<Promise<unknown>>();
   readonly #ended = { succeeded: 0, failed: 0, bytes: 0 };
   /** Snapshotters that containerd's transfer plugin has been found not to unpack for. */
   readonly #notUnpacked = new Set<string>();
@@ -158,6 +161,11 @@ export class ImagePuller {
     }
   }
 
+  /** Resolves when the pulls that were answered so far hold on to nothing any more; never rejects. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#puttingAway);
+  }
+
   /** Removes what pulls of an earlier life left half done; before the first pull. */
   async sweep(): Promise<void> {
     const { records, log } = this.#options;
@@ -180,9 +188,12 @@ export class ImagePuller {
       const endpoints = await registryEndpoints(hostsDir, reference.domain);
       void this.#watch(reference, progress, log, ended.signal, stalled);
       const either = AbortSignal.any([signal, stalled.signal]);
-      const image = await leases.withLease({ 'podwright.io/pull': 'true' }, (lease) =>
-        this.#pullUnder(lease, { ...job, signal: either }, endpoints, progress),
+      const named = deferred<Image>();
+      const whole = leases.withLease({ 'podwright.io/pull': 'true' }, (lease) =>
+        this.#pullUnder(lease, { ...job, signal: either }, endpoints, progress, (image) => named.resolve(image)),
       );
+      const image = await Promise.race([named.promise, whole]);
+      this.#putAway(whole);
       const durationMs = Number(clock.nowNs() / 1_000_000n) - startMs;
       const { blobs, present } = progress;
       const bytes = Number(progress.bytes);
@@ -201,15 +212,25 @@ export class ImagePuller {
     }
   }
 
+  #putAway(whole: Promise<unknown>): void {
+    this.#puttingAway.add(whole);
+    const done = (): void => {
+      this.#puttingAway.delete(whole);
+    };
+    whole.then(done, done);
+  }
+
   /**
    * The transfer writes its record under a name of its own, and the image gets its names when all is known to be
-   * good: a pull that is cancelled, or finds nothing for this platform, never moves or leaves a tag.
+   * good: a pull that is cancelled, or finds nothing for this platform, never moves or leaves a tag. Whoever waits for
+   * the image is told by `onNamed`, before what the pull needed for itself is put away.
    */
   async #pullUnder(
     lease: string,
     job: PullJob,
     endpoints: ReadonlySet<string>,
     progress: PullProgress,
+    onNamed: (image: Image) => void,
   ): Promise<Image> {
     const { reference, auth, snapshotter, signal, log } = job;
     const { records, store, platform, hostsDir } = this.#options;
@@ -237,7 +258,9 @@ export class ImagePuller {
       const before = store.find(reference.name);
       const image = await store.add(reference, target, this.#pins.pinsName(reference.name), { lease });
       if (before !== undefined && before.id !== image.id) await this.reconcilePins([before]);
-      return store.get(image.id) ?? image;
+      const known = store.get(image.id) ?? image;
+      onNamed(known);
+      return known;
     } finally {
       await this.#dropRecord(imageName);
     }

@@ -45,6 +45,7 @@ describe('images with a real containerd', function () {
 
   afterEach(async () => {
     await registry.stop();
+    await parts.puller.settled();
     for (const image of parts.store.list()) await parts.store.remove(image.id);
     const names = (await node.client.images.list()).map(({ name }) => name);
     assert.deepEqual(names, [], 'every name is gone');
@@ -58,6 +59,7 @@ describe('images with a real containerd', function () {
     assert.equal(image.id, stored.configDigest);
     assert.equal(image.chainId, stored.diffId);
     assert.equal(image.sizeBytes, BigInt(stored.size));
+    await puller.settled();
     const names = (await node.client.images.list()).map(({ name }) => name).sort();
     assert.deepEqual(names, [`${registry.host}/app:1`, `${registry.host}/app@${stored.manifestDigest}`, image.id].sort());
     const again = build(node).store;

@@ -139,6 +139,8 @@ export class FakeRecords implements ImageRecords {
 export class FakeLeases implements Leases {
   open = 0;
   made = 0;
+  /** How long the end of a lease takes. */
+  ending: Promise<void> = Promise.resolve();
 
   async withLease<T>(_labels: Readonly<Record<string, string>>, act: (leaseId: string) => Promise<T>): Promise<T> {
     this.open += 1;
@@ -146,6 +148,7 @@ export class FakeLeases implements Leases {
     try {
       return await act(`lease-${this.made}`);
     } finally {
+      await this.ending;
       this.open -= 1;
     }
   }

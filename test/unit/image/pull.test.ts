@@ -23,7 +23,39 @@ describe('pulling an image', () => {
     assert.deepEqual([...records.byName.keys()], [image.id, `reg.io/app@${target.digest}`, APP]);
     assert.equal(transfer.pulls[0]?.reference, APP);
     assert.equal(transfer.pulls[0]?.lease, 'lease-1');
+    await puller.settled();
     assert.equal(leases.open, 0);
+  });
+
+  it('answers before what it needed for itself is put away, and tells when that is done', async () => {
+    const { puller, leases, records } = fixture();
+    const ending = deferred();
+    leases.ending = ending.promise;
+    const image = await puller.pull({ reference: APP });
+    assert.equal(leases.open, 1);
+    const settled = puller.settled();
+    ending.resolve();
+    await settled;
+    assert.equal(leases.open, 0);
+    assert.deepEqual(records.byName.size, 3);
+    assert.ok(records.byName.has(image.id));
+  });
+
+  it('that failed answers when all of it is put away', async () => {
+    const { puller, leases, records, transfer } = fixture();
+    const ending = deferred();
+    leases.ending = ending.promise;
+    transfer.during = () => {
+      throw new CodedError('unavailable', 'no registry');
+    };
+    let answered = false;
+    const pulling = puller.pull({ reference: APP }).finally(() => (answered = true));
+    pulling.catch(() => {});
+    await settle();
+    assert.equal(answered, false);
+    ending.resolve();
+    await assert.rejects(pulling, (error) => isKind(error, 'unavailable'));
+    assert.deepEqual([leases.open, records.byName.size], [0, 0]);
   });
 
   it('completes the reference and refuses what is none before anything is done', async () => {

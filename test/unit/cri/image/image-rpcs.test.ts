@@ -11,6 +11,7 @@ import { parseReference } from '../../../../src/image/reference.ts';
 import { isKind } from '../../../../src/lib/errors.ts';
 import { silentLog } from '../../../../src/lib/log.ts';
 import { amd64, FakeContent, FakeRecords } from '../../image/fakes.ts';
+import { deferred } from '../../../../src/lib/deferred.ts';
 import type { Image } from '../../../../src/image/image.ts';
 import type { PullRequest } from '../../../../src/image/pull.ts';
 
@@ -124,9 +125,20 @@ describe('PullImage', () => {
 describe('RemoveImage', () => {
   it('removes, and succeeds for what is not here', async () => {
     const { store } = await fixture();
-    const remove = removeImage({ images: store });
+    const remove = removeImage({ images: store, puller: { settled: async () => {} } });
     assert.deepEqual(await remove({ image: spec('one') }, context), {});
     assert.deepEqual(await remove({ image: spec('one') }, context), {});
+    assert.equal(store.list().length, 1);
+  });
+
+  it('begins when no pull that was answered holds on to the image any more', async () => {
+    const { store } = await fixture();
+    const holding = deferred();
+    const removing = removeImage({ images: store, puller: { settled: () => holding.promise } })({ image: spec('one') }, context);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(store.list().length, 2);
+    holding.resolve();
+    await removing;
     assert.equal(store.list().length, 1);
   });
 });
