@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { webImage } from '../../hack/images/catalogue.ts';
+import { tryRun } from '../support/node/run.ts';
 import { TempCluster } from '../support/temp-cluster.ts';
 import { shellContainer, stayAlive, untilNothingIsLeft } from './pods.ts';
 
+const mainPath = path.join(import.meta.dirname, '../../dist/main.js');
 const labels = { app: 'web' };
 
 const deployment = {
@@ -23,7 +26,8 @@ const client = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'client' }, sp
 describe('a cluster', () => {
   let cluster: TempCluster;
   before(async () => {
-    cluster = await TempCluster.start();
+    // What it is told of the driver is wrong here, and it does not matter: it asks podwright.
+    cluster = await TempCluster.start({ kubelet: { config: { cgroupDriver: 'systemd' } } });
   });
   // Throws where anything of it is left.
   after(() => cluster?.stop());
@@ -40,11 +44,22 @@ describe('a cluster', () => {
     const address = await cluster.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
     const page = await cluster.kubectl('exec', 'client', '--', 'wget', '-q', '-O', '-', `http://${address}/`);
     assert.equal(page, 'hello from podwright\n');
+    const pod = await cluster.kubectl('get', 'pods', '--selector=app=web', '-o', 'jsonpath={.items[0].status.podIP}');
+    assert.equal(await (await fetch(`http://${pod}:8080/`)).text(), page, 'the Pod is reached from the machine');
 
     await cluster.kubectl('delete', 'deployment/web', 'service/web', 'pod/client', '--timeout=60s');
     // The kubelet's own collector of ended sandboxes comes once a minute.
     await cluster.node.crictl('rmp', '--all', '--force');
     await untilNothingIsLeft(cluster.node);
+  });
+
+  it('has a kubelet that podwright check finds, and takes to task for its cgroup driver', async () => {
+    const { configPath, socket } = cluster.node.podwright;
+    const { code, stdout } = await tryRun(process.execPath, [mainPath, 'check', '--config', configPath]);
+    const { pid } = cluster.node.kubelet;
+    assert.equal(code, 1);
+    assert.match(stdout, new RegExp(`^fine +the kubelet \\(pid ${pid}\\) asks for its containers at ${socket}$`, 'm'));
+    assert.match(stdout, new RegExp(`^wrong +the kubelet \\(pid ${pid}\\) is told the cgroup driver systemd \\(cgroupDriver in .*config.json\\)`, 'm'));
   });
 
   it('lets a kubelet do no more than the Node authorizer allows', async () => {
