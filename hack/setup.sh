@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The C compiler and its libraries build runc and the pause image; the rest is what a node is made of.
-packages=(gcc libc6-dev libseccomp-dev pkg-config busybox-static docker-registry iptables iproute2 util-linux perl-base ca-certificates)
+packages=(gcc libc6-dev libseccomp-dev pkg-config busybox-static docker-registry iptables iproute2 util-linux perl-base openssl ca-certificates)
 
 fail() {
   echo "setup: $1" >&2

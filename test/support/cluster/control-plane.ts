@@ -161,6 +161,8 @@ export class ControlPlane {
       `--cluster-cidr=${facts.subnet}.0/24`,
       '--node-cidr-mask-size=24',
       `--service-cluster-ip-range=${serviceSubnet}`,
+      // It would be made below /usr.
+      `--flex-volume-plugin-dir=${this.#file('volume-plugins')}`,
     ];
   }
 
