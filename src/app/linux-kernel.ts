@@ -60,8 +60,8 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
     relabel,
     hostname: () => os.hostname(),
     oomKills: cgroupOomKills,
-    async cgroupUsage(cgroupsPath) {
-      return await turns.take(() => readCgroupStats(cgroupsPath, cgroupVersion));
+    async cgroupUsage(of, cgroupsPath) {
+      return await turns.take(() => readCgroupStats(of, cgroupsPath, cgroupVersion));
     },
     async interfaces(netnsPath) {
       const counters = await turns.take(() => readNetnsCounters(netnsPath));

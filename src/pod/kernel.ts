@@ -1,5 +1,6 @@
 import type { HostDevice } from '../spec/devices.ts';
 import type { MountInfo } from '../spec/mount-table.ts';
+import type { CgroupOf } from '../linux/cgroup-read.ts';
 import type { CgroupStats } from '../linux/cgroup-stats.ts';
 import type { InterfaceCounters } from '../linux/net-dev.ts';
 import type { SnapshotMount } from './ports.ts';
@@ -61,8 +62,8 @@ export interface KernelPort {
   relabel(paths: readonly string[], label: string): Promise<void>;
   /** The host's own name. */
   hostname(): string;
-  /** What a cgroup used; undefined when it is gone. */
-  cgroupUsage(cgroupsPath: string): Promise<CgroupStats | undefined>;
+  /** What a Pod's or a container's cgroup used; undefined when it is gone. */
+  cgroupUsage(of: CgroupOf, cgroupsPath: string): Promise<CgroupStats | undefined>;
   /** The counters of a network namespace's interfaces but `lo`; undefined when it is gone. */
   interfaces(netnsPath: string): Promise<readonly InterfaceCounters[] | undefined>;
   /** How often the kernel killed for memory in this cgroup; undefined when it is gone. */

@@ -79,7 +79,7 @@ export class StatsReader {
     const own = [...this.#parts.containers.values()].filter((container) => container.sandboxId === sandbox.id);
     const netns = sandbox.record.namespaces.net;
     const [cgroup, interfaces, containers] = await Promise.all([
-      kernel.cgroupUsage(cgroupParentOf(sandbox, runtime, namespace)),
+      kernel.cgroupUsage('pod', cgroupParentOf(sandbox, runtime, namespace)),
       sandbox.isReady && netns !== undefined ? kernel.interfaces(netns) : [],
       this.running(own),
     ]);
@@ -113,7 +113,7 @@ export class StatsReader {
     const sandbox = sandboxes.find(container.sandboxId);
     if (sandbox === undefined) return undefined;
     const runtime = runtimes.of(sandbox.record.runtimeHandler);
-    return await kernel.cgroupUsage(cgroupsPathOf(container.id, sandbox, runtime, namespace));
+    return await kernel.cgroupUsage('container', cgroupsPathOf(container.id, sandbox, runtime, namespace));
   }
 
   #rate(of: Container | Sandbox, atNs: bigint, cgroup: CgroupStats | undefined, sinceNs: bigint): bigint | undefined {

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { cgroupFolder, cgroupOomKills, cgroupRoot, cgroupVersion, removeCgroup } from '../../../src/linux/cgroup.ts';
-import { readCgroupStats } from '../../../src/linux/cgroup-read.ts';
+import { type CgroupOf, readCgroupStats } from '../../../src/linux/cgroup-read.ts';
 
 const cgroupsPath = `/podwright-test-${process.pid}/container`;
 const parent = path.dirname(cgroupsPath);
@@ -60,8 +60,8 @@ describe('a real cgroup', () => {
     assert.equal(String(chunk), 'ready\n');
   }
 
-  async function stats() {
-    const read = readCgroupStats(cgroupsPath, await cgroupVersion());
+  async function stats(of: CgroupOf = 'pod') {
+    const read = readCgroupStats(of, cgroupsPath, await cgroupVersion());
     assert.ok(read !== undefined);
     return read;
   }
@@ -77,6 +77,7 @@ describe('a real cgroup', () => {
     assert.ok((memory?.workingSetBytes ?? 0n) <= (memory?.usageBytes ?? 0n));
     assert.equal(memory?.limitBytes, 67_108_864n);
     assert.equal(pids?.current, 1n);
+    assert.equal((await stats('container')).memory?.limitBytes, 67_108_864n);
   });
 
   it('counts the process that the kernel killed for memory, also when none is left in it', async () => {
@@ -106,7 +107,7 @@ describe('a real cgroup', () => {
   it('that has been removed is not there, and no error', async () => {
     await removeCgroup(cgroupsPath);
     await removeCgroup(cgroupsPath);
-    assert.equal(readCgroupStats(cgroupsPath, await cgroupVersion()), undefined);
+    assert.equal(readCgroupStats('pod', cgroupsPath, await cgroupVersion()), undefined);
     assert.equal(await cgroupOomKills(cgroupsPath), undefined);
     assert.equal(cgroupFolder(cgroupsPath), cgroupsPath);
   });

@@ -144,24 +144,29 @@ describe('a cgroup on v1', () => {
 
   it('is read from its hierarchies', () => {
     for (const [file, text] of Object.entries(v1)) put(`${file.split('.')[0] ?? ''}/pod/c/${file}`, text);
-    assert.deepEqual(readCgroupStats('/pod/c', 1, root), parseCgroupV1(v1));
+    const { swap, pids, ...both } = parseCgroupV1(v1);
+    assert.deepEqual(readCgroupStats('pod', '/pod/c', 1, root), { ...both, pids });
+    assert.deepEqual(readCgroupStats('container', '/pod/c', 1, root), { ...both, swap });
   });
 
   it('is read as v2 where there is one hierarchy', () => {
     for (const [file, text] of Object.entries(v2)) put(`pod/c/${file}`, text);
-    assert.deepEqual(readCgroupStats('/pod/c', 2, root), parseCgroupV2(v2));
+    const { swap, pids, ...both } = parseCgroupV2(v2);
+    assert.deepEqual(readCgroupStats('pod', '/pod/c', 2, root), { ...both, pids });
+    assert.deepEqual(readCgroupStats('container', '/pod/c', 2, root), { ...both, swap });
   });
 
   it('is read whole when a file is longer than one read', () => {
     const stat = `${'x'.repeat(20_000)} 1\n${v1['memory.stat']}`;
     for (const [file, text] of Object.entries(v1)) put(`${file.split('.')[0] ?? ''}/pod/c/${file}`, text);
     put('memory/pod/c/memory.stat', stat);
-    assert.deepEqual(readCgroupStats('/pod/c', 1, root), parseCgroupV1(v1));
+    const { pids: _, ...rest } = parseCgroupV1(v1);
+    assert.deepEqual(readCgroupStats('container', '/pod/c', 1, root), rest);
   });
 
   it('has no stats when it has vanished', () => {
-    assert.equal(readCgroupStats('/gone', 1, root), undefined);
-    assert.equal(readCgroupStats('/gone', 2, root), undefined);
+    assert.equal(readCgroupStats('pod', '/gone', 1, root), undefined);
+    assert.equal(readCgroupStats('pod', '/gone', 2, root), undefined);
   });
 
   it('tells how often the kernel killed for memory', async () => {

@@ -36,7 +36,7 @@ describe('a list of stats', () => {
   };
   /** Stats of a kernel that fails for, or does not know any more, what is below a cgroup. */
   const depsWith = (answer: (cgroup: string) => ReturnType<KernelPort['cgroupUsage']>): StatsDeps => {
-    const parts = { ...world.parts, kernel: { ...world.parts.kernel, cgroupUsage: answer } };
+    const parts = { ...world.parts, kernel: { ...world.parts.kernel, cgroupUsage: (_of, cgroup) => answer(cgroup) } satisfies KernelPort };
     return { parts, stats: new StatsReader(parts), mountpoint: () => '/' };
   };
   const listed = async (deps: StatsDeps): Promise<{ readonly containers: unknown; readonly pods: unknown }> => {
