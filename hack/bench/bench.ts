@@ -30,7 +30,8 @@ const node = await TempNode.start({ criPlugin: true, onProgress: (what) => conso
 try {
   const loopFile = path.join(node.root, 'loop.json');
   const podwright = await node.startPodwright({
-    config: { containerd: { namespace: 'podwright' } },
+    // Tests have it log each call; what is compared with has the level of its default, and so has this.
+    config: { containerd: { namespace: 'podwright' }, log: { level: 'info' } },
     env: { NODE_OPTIONS: `--import=${loopMonitor}`, LOOP_MONITOR_FILE: loopFile },
   });
   const cgroup = `${node.facts.cgroup}/bench`;
@@ -110,14 +111,17 @@ async function measure(ours: Runtime, theirs: Runtime, logs: string, loopFile: s
   }
   if (wanted.has('pull')) {
     await pushImages(await buildImages('bench'), { url: node.registry.url });
-    for (let round = 0; round < 5; round += 1) {
-      console.error(`100 MB pulled, round ${round + 1} of 5`);
+    const pulls = Math.max(5, Math.ceil(rounds / 2));
+    for (let round = 0; round < pulls; round += 1) {
+      console.error(`100 MB pulled, round ${round + 1} of ${pulls}`);
       for (const runtime of turns(both, round)) await pullOnce(runtime, timings.get(runtime) ?? new Timings(), largeImage);
     }
   }
   if (wanted.has('create')) {
-    for (let round = 0; round < 4; round += 1) {
-      console.error(`large containers created, round ${round + 1} of 4`);
+    for (const runtime of both) await heavyCreate(runtime, new Timings(), imageIds.get(runtime) ?? '', logs);
+    const creates = Math.max(4, Math.ceil(rounds / 2));
+    for (let round = 0; round < creates; round += 1) {
+      console.error(`large containers created, round ${round + 1} of ${creates}`);
       for (const runtime of turns(both, round)) await heavyCreate(...of(runtime));
     }
   }
