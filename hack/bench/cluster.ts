@@ -43,9 +43,8 @@ process.exit(0);
 async function oneRound(runtime: RuntimeName): Promise<Round> {
   const cluster = await TempCluster.start({
     criPlugin: runtime === 'containerd',
-    // What is measured is not to be the kubelet's and the scheduler's own restraint.
+    // What is measured is not to be the kubelet's own restraint.
     kubelet: { config: { maxPods: 250, kubeAPIQPS: 1000, kubeAPIBurst: 1000, eventRecordQPS: 0, registryPullQPS: 0 } },
-    schedulerArgs: ['--kube-api-qps=1000', '--kube-api-burst=1000'],
   });
   try {
     // Pulls the image, and has everything be used once.

@@ -5,6 +5,7 @@ import { ControlPlane, clusterTools } from './cluster/control-plane.ts';
 import { isReadyNode, type Resource } from './cluster/resources.ts';
 import { makeSecrets, type Secrets } from './cluster/secrets.ts';
 import { eventually } from './eventually.ts';
+import type { NodeFacts, NodeNetwork } from './node/facts.ts';
 import type { KubeletOptions } from './node/kubelet.ts';
 import { findRemains } from './node/remains.ts';
 import { type Output, run, type RunOptions, tryRun } from './node/run.ts';
@@ -12,15 +13,13 @@ import { toolFolders } from './node/tools.ts';
 import { TempNode, type TempNodeOptions } from './temp-node.ts';
 
 /** A cluster of one node; what is not said is as small clusters have it. */
-export interface TempClusterOptions extends Omit<TempNodeOptions, 'kubelet' | 'ownNetwork'> {
+export interface TempClusterOptions extends Omit<TempNodeOptions, 'kubelet' | 'ownNetwork' | 'beside'> {
   /** Laid over what the cluster's kubelet is configured with. */
   readonly kubelet?: KubeletOptions;
   /** Feature gates of the control plane, kube-proxy and the kubelet. */
   readonly featureGates?: Readonly<Record<string, boolean>>;
   /** More flags of the API server. */
   readonly apiServerArgs?: readonly string[];
-  /** More flags of the scheduler. */
-  readonly schedulerArgs?: readonly string[];
 }
 
 /**
@@ -41,22 +40,26 @@ export class TempCluster {
 
   /** Makes a cluster whose node is Ready. When a part does not start, nothing is left. */
   static async start(options: TempClusterOptions = {}): Promise<TempCluster> {
-    const { kubelet, featureGates, apiServerArgs, schedulerArgs, onProgress: say = () => {}, ...nodeOptions } = options;
+    const { kubelet, featureGates, apiServerArgs, onProgress: say = () => {}, ...nodeOptions } = options;
     const tools = await toolFolders('kubectl', 'kubelet', ...clusterTools);
-    const node = await TempNode.start({ ...nodeOptions, ownNetwork: true, onProgress: say });
-    try {
-      const { facts } = node;
-      const { network } = facts;
-      if (network === undefined) throw new Error(`the node in ${facts.root} has no network of its own`);
-      say('making certificates');
+    let made: { readonly secrets: Secrets; readonly controlPlane: ControlPlane } | undefined;
+    // The API server takes longest, and needs nothing of the node but its network.
+    const beside = async (facts: NodeFacts): Promise<void> => {
+      const network = networkOf(facts);
       const secrets = await makeSecrets(path.join(facts.root, 'cluster', 'pki'), facts, network);
-      const controlPlane = new ControlPlane({ facts, network, tools, secrets, featureGates, apiServerArgs, schedulerArgs });
+      const controlPlane = new ControlPlane({ facts, network, tools, secrets, featureGates, apiServerArgs });
+      made = { secrets, controlPlane };
+      await controlPlane.startApi();
+    };
+    const node = await TempNode.start({ ...nodeOptions, ownNetwork: true, onProgress: say, beside: { what: 'etcd and the API server', start: beside } });
+    try {
+      if (made === undefined) throw new Error('the node came up without its control plane');
+      const { secrets, controlPlane } = made;
       const cluster = new TempCluster(node, controlPlane, secrets.kubeconfigs.admin);
       await cluster.#writeCommands(tools.kubectl);
-      say('starting etcd and the API server');
-      await controlPlane.startApi();
       say('starting controllers, scheduler, kube-proxy and the kubelet');
-      await Promise.all([controlPlane.startClients(), node.startKubelet(kubeletOptions(secrets, network.nodeAddress, featureGates, kubelet))]);
+      const { nodeAddress } = networkOf(node.facts);
+      await Promise.all([controlPlane.startClients(), node.startKubelet(kubeletOptions(secrets, nodeAddress, featureGates, kubelet))]);
       say('waiting until the node is Ready');
       await cluster.#untilReady();
       return cluster;
@@ -129,18 +132,23 @@ export class TempCluster {
 
   /** Ready is a node that takes Pods, a namespace in which Pods may be made, and Services that lead somewhere. */
   async #untilReady(): Promise<void> {
-    const { name, network } = this.node.facts;
+    const { name } = this.node.facts;
     await eventually('the node is Ready', () => this.get(`/api/v1/nodes/${name}`).then(isReadyNode, () => false), 60_000);
     for (const url of ['serviceaccounts/default', 'configmaps/kube-root-ca.crt']) {
       await eventually(`the default namespace has ${url}`, () => this.#exists(`/api/v1/namespaces/default/${url}`), 60_000);
     }
-    const proxy = `http://${network?.nodeAddress}:10256/healthz`;
+    const proxy = `http://${networkOf(this.node.facts).nodeAddress}:10256/healthz`;
     await eventually('kube-proxy has written its rules', () => fetch(proxy).then(({ ok }) => ok, () => false), 60_000);
   }
 
   #exists(url: string): Promise<boolean> {
     return this.get(url).then(() => true, () => false);
   }
+}
+
+function networkOf({ root, network }: NodeFacts): NodeNetwork {
+  if (network === undefined) throw new Error(`the node in ${root} has no network of its own`);
+  return network;
 }
 
 /** Writes a command that is another one with its first words given. */

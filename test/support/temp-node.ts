@@ -26,6 +26,8 @@ export interface TempNodeOptions {
   readonly kubelet?: boolean | KubeletOptions;
   /** Runs all of it in a network namespace of its own, where ports and firewall are nobody else's. */
   readonly ownNetwork?: boolean;
+  /** Started when the node has its network, and waited for when the rest has been started. */
+  readonly beside?: { readonly what: string; readonly start: (facts: NodeFacts) => Promise<void> };
   /** Told what is being done, for those who wait. */
   readonly onProgress?: (what: string) => void;
 }
@@ -68,6 +70,7 @@ export class TempNode {
       ownNetwork: options.ownNetwork === true,
     });
     const disarm = removeOnExit(facts);
+    let beside: Promise<void> | undefined;
     try {
       const seat: PodwrightSeat = {
         facts,
@@ -79,6 +82,9 @@ export class TempNode {
       if (facts.network !== undefined) await makeNetwork(facts, facts.network);
       await makeBridge(facts);
       await writeConflist(facts);
+      beside = options.beside?.start(facts);
+      // Its failure is told when it is waited for; until then it must not end the process.
+      beside?.catch(() => {});
       say('starting containerd and the registry');
       const containerd = new ContainerdDaemon({ ...seat, folder: containerdFolder, criPlugin });
       const registry = new Registry({ folder: path.join(facts.root, 'registry'), ...registryPlace(facts) });
@@ -92,8 +98,14 @@ export class TempNode {
         say('starting the kubelet');
         await node.startKubelet(kubelet === true ? {} : kubelet);
       }
+      if (options.beside !== undefined) {
+        say(`waiting for ${options.beside.what}`);
+        await beside;
+      }
       return node;
     } catch (error) {
+      // What it starts after the removal would stay.
+      await Promise.allSettled([beside]);
       await removeNode(facts);
       disarm();
       throw error;

@@ -19,8 +19,6 @@ export interface ControlPlaneOptions {
   readonly featureGates?: Readonly<Record<string, boolean>> | undefined;
   /** More flags of the API server. */
   readonly apiServerArgs?: readonly string[] | undefined;
-  /** More flags of the scheduler. */
-  readonly schedulerArgs?: readonly string[] | undefined;
 }
 
 // In a network namespace of its own nobody else comes to it, but for Pods in the node's own network.
@@ -167,7 +165,7 @@ export class ControlPlane {
   }
 
   #schedulerArgs(): string[] {
-    return [...this.#clientArgs(this.#options.secrets.kubeconfigs.scheduler), ...(this.#options.schedulerArgs ?? [])];
+    return this.#clientArgs(this.#options.secrets.kubeconfigs.scheduler);
   }
 
   /** There is one of each, which need not ask whether it leads. */
@@ -179,6 +177,9 @@ export class ControlPlane {
       `--cert-dir=${this.#folder}`,
       '--bind-address=127.0.0.1',
       '--leader-elect=false',
+      // Left to restrain itself the controller manager takes five seconds to make an account for each controller.
+      '--kube-api-qps=1000',
+      '--kube-api-burst=1000',
       ...this.#gates(),
     ];
   }
