@@ -1,10 +1,11 @@
 // make bench: podwright beside containerd's own CRI, on one containerd, runc, CNI network and set of images,
 // taking turns in one run, so that a machine whose speed drifts is as slow for both.
-//   bench.ts [--rounds=20] [--only=lifecycle,questions,burst,log,pull,create,streaming]
+//   bench.ts [--rounds=20] [--only=lifecycle,questions,burst,log,pull,create,streaming,lists]
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { CriClient } from '../../test/support/cri-client.ts';
 import { largeImage } from '../images/bench.ts';
 import { buildImages } from '../images/build.ts';
@@ -19,7 +20,7 @@ import { burst, heavyCreate, inParallel, lifecycle, logThroughput, pullOnce, que
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '20' },
-    only: { type: 'string', default: 'lifecycle,questions,burst,log,pull,create,streaming' },
+    only: { type: 'string', default: 'lifecycle,questions,burst,log,pull,create,streaming,lists' },
   },
 });
 const rounds = Number(values.rounds);
@@ -146,6 +147,10 @@ async function measure(ours: Runtime, theirs: Runtime, logs: string, loopFile: s
     };
     goals.push(...(await streaming(bench, ours, theirs)));
   }
+  if (wanted.has('lists')) {
+    console.error('streamed lists of 100 and of 1,000 containers');
+    goals.push(...(await streamPeaks()));
+  }
   goals.push({ name: 'RSS at the start and the end, MB', ours: memory, theirs: (await usageOf(ours.pid)).rssMb });
   printTable(timings.get(ours) ?? new Timings(), timings.get(theirs) ?? new Timings());
   printGoals(goals);
@@ -163,6 +168,20 @@ async function idleCpu(ours: Runtime, theirs: Runtime): Promise<Goal> {
   const after = [await usageOf(ours.pid), await usageOf(theirs.pid)];
   const percent = (index: number): number => (((after[index]?.cpuS ?? 0) - (before[index]?.cpuS ?? 0)) / 5) * 100;
   return { name: 'CPU with 50 idle Pods, %', ours: percent(0), theirs: percent(1) };
+}
+
+/** What Stream RPCs hold at a time, KiB: of 1,000 containers, beside that of 100. */
+async function streamPeaks(): Promise<Goal[]> {
+  const script = new URL('streamed-lists.ts', import.meta.url).pathname;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', '--import', 'tsx', script]);
+  const { small, large } = JSON.parse(stdout) as Record<'small' | 'large', Record<string, { readonly kib: number }>>;
+  return Object.entries(large).map(([rpc, { kib }]) => ({
+    name: `${rpc}, KiB: 1,000 | 100`,
+    ours: kib,
+    theirs: small[rpc]?.kib ?? Number.NaN,
+    // A few messages on their way, however many follow; all 1,000 containers together are 1 MiB.
+    limit: 300,
+  }));
 }
 
 /** What podwright's event loop was delayed since the last look. */

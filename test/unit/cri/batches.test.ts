@@ -26,9 +26,9 @@ describe('a streamed list', () => {
     assert.deepEqual(none, []);
   });
 
-  it('is many messages of at most 100 items and 64 KiB, however long it is', async () => {
+  it('is many messages of at most 100 items and 16 kB, however long it is', async () => {
     assert.deepEqual(await messageSizes(Array.from({ length: 250 }, () => 10)), [1000, 1000, 500]);
-    assert.deepEqual(await messageSizes([40_000, 20_000, 20_000, 100_000, 1]), [60_000, 20_000, 100_000, 1]);
+    assert.deepEqual(await messageSizes([10_000, 5_000, 5_000, 100_000, 1]), [15_000, 5_000, 100_000, 1]);
   });
 
   it('has every item once, in order', async () => {
