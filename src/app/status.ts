@@ -17,7 +17,7 @@ export function runtimeReadiness(containerd: Containerd): Readiness {
   const { connected, reason } = containerd.state();
   return connected
     ? { ready: true, reason: '', message: '' }
-    : { ready: false, reason: 'ContainerdNotReachable', message: `containerd cannot be reached: ${reason}` };
+    : { ready: false, reason: 'ContainerdNotReachable', message: reason };
 }
 
 /**

@@ -197,7 +197,7 @@ export class ImagePuller {
       const durationMs = Number(clock.nowNs() / 1_000_000n) - startMs;
       const { blobs, present } = progress;
       const bytes = Number(progress.bytes);
-      const fields = { image: reference.name, imageId: image.id, snapshotter: job.snapshotter, bytes, blobs, present, durationMs };
+      const fields = { reference: reference.name, imageId: image.id, snapshotter: job.snapshotter, bytes, blobs, present, durationMs };
       log.info({ ...fields, sizeBytes: Number(image.sizeBytes) }, 'pulled image');
       this.#ended.succeeded += 1;
       return image;
@@ -296,7 +296,7 @@ export class ImagePuller {
     const header = auth.bearerHeader(endpoints);
     if (header === undefined && auth.isBearer) {
       const hosts = [...endpoints].join(', ');
-      log.warn({ image: reference.name, hosts }, 'registry token not used: it is not meant for every host of this image');
+      log.warn({ reference: reference.name, hosts }, 'registry token not used: it is not meant for every host of this image');
     }
     return header;
   }
@@ -318,7 +318,7 @@ export class ImagePuller {
         return;
       }
       const stoodMs = stalledMs(progress, this.#nowMs(), this.#othersMoveMs(progress));
-      const fields = { image: reference.name, bytes: Number(progress.bytes), open: progress.open, stoodMs };
+      const fields = { reference: reference.name, bytes: Number(progress.bytes), open: progress.open, stoodMs };
       log.debug(fields, 'pulling image');
       if (timeoutMs > 0 && stoodMs > timeoutMs) {
         stalled.abort(new RegistryStalled(timeoutMs));

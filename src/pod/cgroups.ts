@@ -3,6 +3,8 @@ import type { Parts } from './parts.ts';
 import type { Runtime } from './runtimes.ts';
 import type { Sandbox } from './sandbox.ts';
 
+const everybodysSlice = 'system.slice';
+
 /**
  * The cgroup a Pod's containers live under. Where the kubelet names none (crictl, critest) it is one of the
  * Pod's own below podwright's namespace, so that Pods have a cgroup in every case.
@@ -10,7 +12,16 @@ import type { Sandbox } from './sandbox.ts';
 export function cgroupParentOf(sandbox: Sandbox, runtime: Runtime, namespace: string): string {
   const asked = sandbox.config.linux?.cgroupParent ?? '';
   if (asked !== '') return asked;
-  return runtime.systemdCgroup ? 'system.slice' : ownCgroup(namespace, sandbox.id);
+  return runtime.systemdCgroup ? everybodysSlice : ownCgroup(namespace, sandbox.id);
+}
+
+/**
+ * The cgroup that all of a Pod is in and nobody else; undefined where it has none. What is in systemd's own slice,
+ * where Pods without a parent go, is the whole node's.
+ */
+export function podCgroup(sandbox: Sandbox, runtime: Runtime, namespace: string): string | undefined {
+  const parent = cgroupParentOf(sandbox, runtime, namespace);
+  return parent === everybodysSlice ? undefined : parent;
 }
 
 /** The cgroup that a Pod gets where nobody names one and cgroups are not systemd's. */

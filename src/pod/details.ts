@@ -3,7 +3,7 @@ import { cgroupFolder } from '../linux/cgroup.ts';
 import type { InterfaceCounters } from '../linux/net-dev.ts';
 import type { OpenFiles } from '../linux/open-files.ts';
 import { messageOf } from '../lib/errors.ts';
-import { cgroupParentOf, cgroupsPathOf } from './cgroups.ts';
+import { cgroupParentOf, cgroupsPathOf, podCgroup } from './cgroups.ts';
 import type { Container } from './container.ts';
 import type { Parts } from './parts.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -74,11 +74,11 @@ export class DetailReader {
     const { runtimes, namespace, kernel, clock } = this.#parts;
     const runtime = runtimes.of(sandbox.record.runtimeHandler);
     const parent = cgroupParentOf(sandbox, runtime, namespace);
+    const ofPod = podCgroup(sandbox, runtime, namespace);
     const netns = sandbox.record.namespaces.net;
     const own = [...this.#parts.containers.values()].filter((container) => container.sandboxId === sandbox.id);
     const [detail, interfaces, containers] = await Promise.all([
-      // systemd's own slice, where Pods without a parent go, is everybody's.
-      parent === 'system.slice' ? undefined : this.#kernel.cgroupDetail(parent),
+      ofPod === undefined ? undefined : this.#kernel.cgroupDetail(ofPod),
       netns === undefined ? undefined : kernel.interfaces(netns),
       Promise.all(own.map((container) => this.#container(container, sandbox))),
     ]);

@@ -1,4 +1,4 @@
-import { cgroupParentOf } from './cgroups.ts';
+import { podCgroup } from './cgroups.ts';
 import type { Parts } from './parts.ts';
 import type { SandboxNetworkRequest } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -28,7 +28,7 @@ export function networkRequest(parts: Pick<Parts, 'runtimes' | 'namespace'>, san
       })),
     annotations: config.annotations,
     ...(dns && { dns: { servers: dns.servers, searches: dns.searches, options: dns.options } }),
-    cgroupParent: cgroupParentOf(sandbox, runtime, parts.namespace),
+    cgroupParent: podCgroup(sandbox, runtime, parts.namespace) ?? '',
     confDir: runtime.cniConfDir,
   };
 }

@@ -1,7 +1,7 @@
 import type { CgroupStats } from '../linux/cgroup-stats.ts';
 import type { InterfaceCounters } from '../linux/net-dev.ts';
 import { messageOf } from '../lib/errors.ts';
-import { cgroupParentOf, cgroupsPathOf } from './cgroups.ts';
+import { cgroupsPathOf, podCgroup } from './cgroups.ts';
 import type { Container } from './container.ts';
 import { CpuRates } from './cpu-rates.ts';
 import type { Parts } from './parts.ts';
@@ -77,9 +77,10 @@ export class StatsReader {
     const { runtimes, namespace, kernel } = this.#parts;
     const runtime = runtimes.of(sandbox.record.runtimeHandler);
     const own = [...this.#parts.containers.values()].filter((container) => container.sandboxId === sandbox.id);
+    const ofPod = podCgroup(sandbox, runtime, namespace);
     const netns = sandbox.record.namespaces.net;
     const [cgroup, interfaces, containers] = await Promise.all([
-      kernel.cgroupUsage('pod', cgroupParentOf(sandbox, runtime, namespace)),
+      ofPod === undefined ? undefined : kernel.cgroupUsage('pod', ofPod),
       sandbox.isReady && netns !== undefined ? kernel.interfaces(netns) : [],
       this.running(own),
     ]);

@@ -101,8 +101,9 @@ describe('images', function () {
   it('are pulled once by all who ask at the same time, which the log tells with what it took', async () => {
     await Promise.all(Array.from({ length: 6 }, () => pull(webImage)));
     const lines = (await readFile(cri().podwright.logPath, 'utf8')).split('\n').filter((line) => line.includes('"pulled image"'));
-    const own = lines.map((line) => JSON.parse(line) as { image: string; bytes: number; blobs: number; durationMs: number; sizeBytes: number });
-    const last = own.findLast(({ image }) => image === webImage);
+    const own = lines.map((line) => JSON.parse(line) as { reference: string; bytes: number; blobs: number; durationMs: number; sizeBytes: number });
+    const last = own.findLast(({ reference }) => reference === webImage);
+    for (const line of lines) assert.equal(line.split('"image":').length, line.includes('"rpc"') ? 2 : 1, line);
     assert.ok(last && last.bytes > 0 && last.blobs > 0 && last.sizeBytes >= last.bytes, JSON.stringify(last));
     await cri().call('RemoveImage', { image: { image: webImage } });
   });

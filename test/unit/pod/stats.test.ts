@@ -5,7 +5,9 @@ import type { StatsDeps } from '../../../src/cri/runtime/stats-deps.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import type { KernelPort } from '../../../src/pod/kernel.ts';
 import { createContainer } from '../../../src/pod/create-container.ts';
+import { Runtimes } from '../../../src/pod/runtimes.ts';
 import { runSandbox } from '../../../src/pod/run-sandbox.ts';
+import { networkRequest } from '../../../src/pod/sandbox-network.ts';
 import { startContainer } from '../../../src/pod/start-container.ts';
 import { StatsReader } from '../../../src/pod/stats.ts';
 import { containerConfig, sandboxConfig } from '../../support/pod-requests.ts';
@@ -51,6 +53,23 @@ describe('a list of stats', () => {
     const [one, two] = [await running('one'), await running('two')];
     const deps = depsWith(async (cgroup) => (cgroup.includes(one.container) ? undefined : usage));
     assert.deepEqual(await listed(deps), { containers: [two.container], pods: [one.pod, two.pod] });
+  });
+
+  it('tells nothing of the slice that a Pod without a cgroup of its own shares with the whole node', async () => {
+    const plain = world.parts.runtimes.get('');
+    const parts = { ...world.parts, runtimes: new Runtimes([{ ...plain, systemdCgroup: true }], plain.name) };
+    const { linux } = sandboxConfig();
+    const config = sandboxConfig({ linux: linux && { ...linux, cgroupParent: '' } });
+    const id = await runSandbox(parts, { config, runtimeHandler: '' });
+    const asked: string[] = [];
+    const cgroupUsage = async (_of: unknown, cgroup: string): ReturnType<KernelPort['cgroupUsage']> => {
+      asked.push(cgroup);
+      return usage;
+    };
+    const stats = new StatsReader({ ...parts, kernel: { ...parts.kernel, cgroupUsage } });
+    const { cgroup, nanoCores } = await stats.sandbox(world.parts.sandboxes.get(id));
+    assert.deepEqual([cgroup, nanoCores, asked], [{}, undefined, []]);
+    assert.equal(networkRequest(parts, world.parts.sandboxes.get(id)).cgroupParent, '');
   });
 
   it('goes without a Pod that cannot be read, and tells of all the others (#86)', async () => {
