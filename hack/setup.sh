@@ -51,8 +51,8 @@ at_least "$(node --version | tr -d v)" 20.19.0 || fail "Node 20.19 or later is n
 command -v go > /dev/null || fail 'Go 1.26.2 or later is needed to build containerd and the other tools, see https://go.dev'
 at_least "$(GOTOOLCHAIN=local go env GOVERSION | tr -d go)" 1.26.2 || fail "Go 1.26.2 or later is needed, this is $(go env GOVERSION)"
 
-# npm writes this file last, so that it is older than the lock exactly when an install is due.
-if [[ ! node_modules/.package-lock.json -nt package-lock.json ]]; then
-  echo 'setup: installing npm packages' >&2
+due=$(node hack/packages-due.mjs)
+if [[ -n $due ]]; then
+  echo "setup: installing npm packages: $due" >&2
   npm ci --no-audit --no-fund >&2
 fi
