@@ -25,16 +25,22 @@ export async function killTree(pid: number): Promise<void> {
   for (const member of stopped) send(member, 'SIGKILL');
 }
 
-/** The process, its descendants and the members of its session, as far as they are in the list. */
-export function treeOf(pid: number, all: readonly Process[]): number[] {
+/**
+ * The process, its descendants and the members of its session, as far as they are in the list. Empty for what can
+ * be no process of a container: the tree of 0 (containerd's word for "not started") and of 1 is the whole machine,
+ * and one that `self` is in would end the caller.
+ */
+export function treeOf(pid: number, all: readonly Process[], self: number = process.pid): number[] {
+  if (!(pid > 1)) return [];
   const members = new Set([pid]);
   for (let before = 0; before !== members.size; ) {
     before = members.size;
-    for (const process of all) {
-      if (members.has(process.parent) || process.session === pid) members.add(process.pid);
+    for (const each of all) {
+      if (members.has(each.parent) || each.session === pid) members.add(each.pid);
     }
   }
-  const alive = new Set(all.map((process) => process.pid));
+  if (members.has(self)) return [];
+  const alive = new Set(all.map((each) => each.pid));
   return [...members].filter((member) => alive.has(member));
 }
 
