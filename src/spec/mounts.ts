@@ -92,9 +92,8 @@ export function checkMountOptions(mount: Mount__Output, at: number): void {
   if (unknown !== undefined) {
     throw invalidField(`${place}.mount_options`, unknown, `${which} can have ${allowedOptions.join(', ')}`);
   }
-  if (mount.imageSubPath !== '' && !isImageVolume(mount)) {
-    throw invalidField(`${place}.image_sub_path`, mount.imageSubPath, 'it needs an image');
-  }
+  // An image_sub_path without an image is let pass: where a Pod has an image volume as well, the kubelet gives
+  // each mount its sub path there, also those of the host, whose host_path has it already.
   if (!mount.recursiveReadOnly) return;
   const field = `${place}.recursive_read_only`;
   if (!mount.readonly) throw invalidField(field, true, `${which} needs readonly too`);

@@ -110,6 +110,10 @@ describe('a container’s mounts', () => {
     assert.throws(() => one({ mountOptions: ['exec'] }), invalid('mount_options', '/data', '"exec"'));
   });
 
+  it('of the host take no notice of an image’s sub path, which the kubelet gives them beside an image volume', () => {
+    assert.deepEqual(one({ imageSubPath: 'app.conf' }), one({}));
+  });
+
   it('are mapped to a user namespace’s ids, the sandbox’s text files too but not /dev/shm', () => {
     const mapped = [{ containerID: 0, hostID: 100_000, size: 65_536 }];
     const built = one({ uidMappings: idRange, gidMappings: idRange }, { files, idMappings: { uids: idRange, gids: idRange } });
