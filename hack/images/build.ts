@@ -82,6 +82,7 @@ async function gather(folder: string, agnhost: string | undefined): Promise<Ingr
     fetch: await compile('fetch.c', path.join(folder, 'fetch')),
     datagram: await compile('datagram.c', path.join(folder, 'datagram')),
     clock: await compile('clock.c', path.join(folder, 'clock')),
+    ipc: await compile('ipc.c', path.join(folder, 'ipc')),
     dynamic: await withLibraries('/bin/dash', '/bin/hostname'),
     ...(agnhost !== undefined && { agnhost: await readFile(agnhost) }),
   };

@@ -1,5 +1,5 @@
 import type { CatalogueEntry, Ingredients } from './entry.ts';
-import { busyboxRoot, folder, programRoot, searchPath, text } from './roots.ts';
+import { busyboxRoot, folder, program, programRoot, searchPath, text } from './roots.ts';
 
 const busyboxLayer = (from: Ingredients) => busyboxRoot(from.busybox, from.applets);
 
@@ -11,6 +11,8 @@ export const busyboxImage = 'registry.k8s.io/e2e-test-images/busybox:1.37.0-2';
 export const webImage = 'docker.io/podwright/web:1';
 /** Has something in every field of its configuration that a container inherits. */
 export const configuredImage = 'docker.io/podwright/configured:1';
+/** Says some words unless it is told what to do, and has the program `ipc` (ipc.c). */
+export const speakingImage = 'docker.io/podwright/speaking:1';
 /** Declares volumes: with content, behind a link, behind a link that leads out of any root, and where nothing is. */
 export const volumesImage = 'docker.io/podwright/volumes:1';
 /** Is for another platform than this machine's, behind an index. */
@@ -62,6 +64,13 @@ export const catalogue: readonly CatalogueEntry[] = [
         Volumes: { '/data': {} },
         Labels: { 'podwright.test': 'configured' },
       },
+    }),
+  },
+  {
+    names: [speakingImage],
+    make: (from) => ({
+      layers: [busyboxLayer(from), [program('bin/ipc', from.ipc)]],
+      config: { Entrypoint: ['echo', "the image's entrypoint"], Cmd: ["and the image's arguments"], Env: [searchPath] },
     }),
   },
   {

@@ -15,6 +15,8 @@ export interface Ingredients {
   readonly fetch: Buffer;
   /** nc, as far as it sends a datagram. */
   readonly datagram: Buffer;
+  /** `ipc put|get shm|msg|sem KEY [NUMBER]`: System V objects, of which busybox knows nothing. */
+  readonly ipc: Buffer;
   /** This machine's `dash` and `hostname`, with the C library that they are linked to. */
   readonly dynamic: readonly Entry[];
   /** Kubernetes' program for all kinds of tests, where a set is made with it. */
