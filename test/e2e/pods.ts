@@ -53,10 +53,15 @@ export async function untilReady(node: TempNode, name: string): Promise<Pod> {
 
 /** The state of one container; fails where the kubelet knows none of that name. */
 export function statusOf(pod: Pod | undefined, container: string): ContainerStatus {
-  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = pod?.status ?? {};
-  const found = [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find(({ name }) => name === container);
+  const found = findStatus(pod, container);
   assert.ok(found, `the kubelet knows no container ${container}: ${JSON.stringify(pod?.status)}`);
   return found;
+}
+
+/** The state of one container, of whatever kind; undefined where the kubelet has told none yet. */
+export function findStatus(pod: Pod | undefined, container: string): ContainerStatus | undefined {
+  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = pod?.status ?? {};
+  return [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find(({ name }) => name === container);
 }
 
 /** The ids and restart counts of a Pod's containers: what must not change when anything but the Pod restarts. */

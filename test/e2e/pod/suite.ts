@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { eventually } from '../../support/eventually.ts';
-import type { Pod } from '../../support/node/kubelet.ts';
+import type { ContainerStatus, Pod } from '../../support/node/kubelet.ts';
 import type { Output, RunOptions } from '../../support/node/run.ts';
 import type { TempCluster } from '../../support/temp-cluster.ts';
 import type { TempNode } from '../../support/temp-node.ts';
-import { type ContainerSpec, isReady } from '../pods.ts';
+import { type ContainerSpec, findStatus, isReady } from '../pods.ts';
 import { PodWatch } from './pod-watch.ts';
 import { SharedCluster } from './shared-cluster.ts';
 
@@ -115,6 +115,17 @@ export class PodSuite {
 
   untilReady(name: string): Promise<Pod> {
     return this.untilPod(name, 'Ready', isReady);
+  }
+
+  /** Waits until one container of a Pod, of whatever kind, is as `test` wants it, and returns its status. */
+  async untilContainer(pod: string, container: string, what: string, test: (status: ContainerStatus) => boolean, timeoutMs = untilMs): Promise<ContainerStatus> {
+    const look = (status: ContainerStatus | undefined): ContainerStatus | undefined => (status !== undefined && test(status) ? status : undefined);
+    return this.#until(pod, `${what} in its container ${container}`, (each) => look(findStatus(each, container)), timeoutMs);
+  }
+
+  /** Waits until one container of a Pod runs, `restarts` times started anew or more. */
+  untilRunning(pod: string, container: string, restarts = 0): Promise<ContainerStatus> {
+    return this.untilContainer(pod, container, `running after ${restarts} restarts`, ({ state, restartCount }) => state?.running !== undefined && restartCount >= restarts);
   }
 
   /** Waits until a Pod's phase is Succeeded or Failed, and returns it. */
