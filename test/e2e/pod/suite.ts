@@ -150,6 +150,11 @@ export class PodSuite {
     return this.tryKubectl(['exec', pod, ...flags, '--', 'sh', '-c', script]);
   }
 
+  /** Asks a container's first process to end. That ends the asking one as well, which makes what it returns worthless. */
+  async endContainer(pod: string, container: string): Promise<void> {
+    await this.tryExec(pod, 'kill -TERM 1', container);
+  }
+
   /** What a container has written, of its first one where none is named; `flags` are those of `kubectl logs`. */
   logs(pod: string, container?: string, ...flags: readonly string[]): Promise<string> {
     return this.kubectl('logs', pod, ...(container === undefined ? [] : [`--container=${container}`]), ...flags);
