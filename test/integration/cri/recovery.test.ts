@@ -10,6 +10,10 @@ import { streamText } from '../../support/log-records.ts';
 import { removeRules } from '../../support/node/iptables.ts';
 import { findProcesses } from '../../support/node/processes.ts';
 import { tryRun } from '../../support/node/run.ts';
+import { Containerd } from '../../../src/containerd/client.ts';
+import { makeFifos } from '../../../src/io/fifo.ts';
+import { silentLog } from '../../../src/lib/log.ts';
+import { jsonAny, processTypeUrl } from '../../../src/pod/anys.ts';
 
 const sharedPid = { linux: { securityContext: { namespaceOptions: { pid: 'POD' as const } } } };
 
@@ -147,6 +151,28 @@ describe('after', function () {
       assert.notEqual((await exec).code, 0);
       assert.equal(await container.sh('echo alive'), 'alive');
     });
+  });
+
+  it('a kill between the making of an exec and its start, all other processes of the machine live on', async () => {
+    const container = await (await cri().runPod()).run();
+    await cri().podwright.kill();
+    const { containerdSocket: address, name: namespace, root } = cri().node.facts;
+    const containerd = new Containerd({ address, namespace, log: silentLog });
+    const folder = path.join(root, 'p', 'state', 'containers', container.id, 'exec', 'unstarted');
+    try {
+      await containerd.waitReady(AbortSignal.timeout(30_000));
+      const { stdout = '', stderr = '' } = makeFifos(folder, { stdout: true, stderr: true });
+      const spec = jsonAny(processTypeUrl, { user: { uid: 0, gid: 0 }, args: ['sleep', '54341'], env: [], cwd: '/' });
+      await containerd.tasks.exec(container.id, { execId: 'unstarted', terminal: false, stdin: '', stdout, stderr, spec });
+      // Taken for a process, this would be the parent of all.
+      assert.equal((await containerd.tasks.get(container.id, 'unstarted')).pid, 0);
+    } finally {
+      containerd.close();
+    }
+    await cri().podwright.start();
+    cri().reconnect();
+    await eventually('the exec is forgotten', () => !existsSync(folder));
+    assert.equal(await container.sh('echo alive'), 'alive');
   });
 
   it('a SIGTERM podwright ends with 0, takes its socket away, and leaves Pods as they are', async () => {
