@@ -122,7 +122,9 @@ export class Exec {
   /** Takes over what an earlier podwright started; false when the shim knows of no such process. */
   async adopt(): Promise<boolean> {
     try {
-      this.#pid = (await this.#parts.containerd.tasks.get(this.#container.id, this.#execId)).pid;
+      const { pid, status } = await this.#parts.containerd.tasks.get(this.#container.id, this.#execId);
+      // What was not started has none yet, and that of one that has ended may be another process's by now.
+      this.#pid = status === 'created' || status === 'stopped' ? 0 : pid;
     } catch (error) {
       if (isKind(error, 'notFound')) return false;
       throw error;
