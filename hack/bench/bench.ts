@@ -3,6 +3,7 @@
 //   bench.ts [--rounds=20] [--only=lifecycle,questions,burst,log,pull,create,streaming,lists]
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs, promisify } from 'node:util';
@@ -12,7 +13,7 @@ import { buildImages } from '../images/build.ts';
 import { pushImages } from '../images/push.ts';
 import { TempNode } from '../../test/support/temp-node.ts';
 import { busybox, podDown, podUp, pull, type BenchPod } from './pod.ts';
-import { printGoals, printTable, type Goal } from './report.ts';
+import { printGoals, printMachine, printTable, type Goal } from './report.ts';
 import { Timings, usageOf, type Runtime } from './runtime.ts';
 import { streaming } from './streaming.ts';
 import { burst, heavyCreate, inParallel, lifecycle, logThroughput, pullOnce, questions } from './scenarios.ts';
@@ -26,6 +27,7 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds);
 const wanted = new Set(values.only.split(','));
 
+const [loadBefore = Number.NaN] = loadavg();
 const loopMonitor = new URL('loop-monitor.mjs', import.meta.url).pathname;
 const node = await TempNode.start({ criPlugin: true, onProgress: (what) => console.error(`${what} ...`) });
 try {
@@ -152,6 +154,7 @@ async function measure(ours: Runtime, theirs: Runtime, logs: string, loopFile: s
     goals.push(...(await streamPeaks()));
   }
   goals.push({ name: 'RSS at the start and the end, MB', ours: memory, theirs: (await usageOf(ours.pid)).rssMb });
+  printMachine(loadBefore);
   printTable(timings.get(ours) ?? new Timings(), timings.get(theirs) ?? new Timings());
   printGoals(goals);
 }

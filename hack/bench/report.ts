@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg, release } from 'node:os';
 import type { Timings } from './runtime.ts';
 
 /** The ratio, podwright to containerd's CRI at the median, that a row is to stay below. */
@@ -26,6 +27,13 @@ export interface Goal {
   readonly theirs: number;
   readonly limit?: number;
   readonly atLeastRatio?: number;
+}
+
+/** Prints what was measured on, and how much else ran: with more than a core's worth of that no ratio means much. */
+export function printMachine(loadBefore: number): void {
+  const [loadAfter = Number.NaN] = loadavg();
+  const what = [`${availableParallelism()} cores`, `Linux ${release()}`, `Node ${process.versions.node}`];
+  console.log(`${what.join(', ')}; load ${loadBefore.toFixed(1)} before and ${loadAfter.toFixed(1)} after\n`);
 }
 
 /** Prints p50 and p99 of every call of both, and the ratio of the medians. */
