@@ -12,7 +12,8 @@ const combinations: readonly [string, string, object, string][] = [
   ['command and args replace both', 'both', { command, args }, "the Pod's command and the Pod's arguments"],
 ];
 
-describe('what a container runs', () => {
+describe('what a container runs', function () {
+  this.timeout(300_000);
   const k8s = usePodSuite('command');
 
   before(async () => {

@@ -9,7 +9,7 @@ const reading = shellContainer('reading', idle, mounted);
 const small: ContainerSpec = shellContainer('small', idle, { volumeMounts: [{ name: 'memory', mountPath: '/memory' }] });
 
 describe('an emptyDir', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('empty-dir');
 
   before(async () => {

@@ -7,7 +7,7 @@ import { idle, makePod, usePodSuite } from './suite.ts';
 const commands = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '";
 
 describe('an ephemeral container', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('ephemeral-containers');
   let pod: Pod;
 

@@ -17,7 +17,7 @@ function mounter(name: string, mountPropagation: string, privileged = false): Co
 }
 
 describe('a hostPath', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('host-path');
   let host: string;
   let mounts: string;
@@ -48,7 +48,7 @@ describe('a hostPath', function () {
   });
   after(async () => {
     socket?.close();
-    await k8s.kubectl('delete', 'pod', 'mounter', '--timeout=60s');
+    await k8s.kubectl('delete', 'pod', 'mounter', '--timeout=120s');
     await run('umount', ['--recursive', mounts]);
   });
 

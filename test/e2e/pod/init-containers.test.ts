@@ -19,7 +19,7 @@ const sidecar = (name: string): ContainerSpec =>
   staying(name, { restartPolicy: 'Always', startupProbe: { exec: { command: ['test', '-e', '/up'] }, periodSeconds: 1, failureThreshold: 60 } });
 
 describe('init containers and sidecars', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('init-containers');
   let folder: string;
 
@@ -89,12 +89,12 @@ describe('init containers and sidecars', function () {
   });
 
   it('end after the main containers where they are sidecars, the last one first', async () => {
-    await k8s.kubectl('delete', 'pod', 'accompanied', '--timeout=60s');
+    await k8s.kubectl('delete', 'pod', 'accompanied', '--timeout=120s');
     assert.deepEqual((await notes('accompanied')).slice(-3), ['main ends', 'second ends', 'first ends']);
   });
 
   it('do not keep a Job from finishing where they are sidecars', async () => {
-    await k8s.kubectl('wait', '--for=condition=Complete', 'job/job', '--timeout=60s');
+    await k8s.kubectl('wait', '--for=condition=Complete', 'job/job', '--timeout=120s');
     assert.deepEqual(await notes('job'), ['beside begins', 'work begins', 'work ends', 'beside ends']);
     const pod = k8s.watch.all().find((each) => findStatus(each, 'work') !== undefined);
     assert.equal(pod?.status?.phase, 'Succeeded');

@@ -12,7 +12,7 @@ const objects: readonly [string, string][] = [
 ];
 
 describe('IPC and host name', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('ipc');
 
   before(async () => {

@@ -15,21 +15,21 @@ const deployment = {
 };
 
 describe('a Pod is mortal', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('mortality');
   let old: Pod;
   let successor: Pod;
   let oldSandbox: string;
 
   const untilOne = (besides?: Pod): Promise<Pod> =>
-    k8s.watch.until(() => k8s.watch.all().find((pod) => pod.metadata.uid !== besides?.metadata.uid && isReady(pod)), 60_000);
+    k8s.watch.until(() => k8s.watch.all().find((pod) => pod.metadata.uid !== besides?.metadata.uid && isReady(pod)), 120_000);
   const sandboxOf = async ({ metadata }: Pod): Promise<string> => (await k8s.node.crictl('pods', '--quiet', '--label', `io.kubernetes.pod.uid=${metadata.uid}`)).trim();
 
   before(async () => {
     await k8s.create(deployment);
     old = await untilOne();
     oldSandbox = await sandboxOf(old);
-    await k8s.kubectl('delete', 'pod', old.metadata.name, '--timeout=60s');
+    await k8s.kubectl('delete', 'pod', old.metadata.name, '--timeout=120s');
     successor = await untilOne(old);
   });
 

@@ -10,7 +10,7 @@ const box = shellContainer('box', idle);
 const addresses = "ip -4 -o address show dev eth0 | awk '{ print $4 }' | cut -d/ -f1";
 
 describe("a Pod's network", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('network');
   let one: Pod;
   let other: Pod;

@@ -10,7 +10,7 @@ const marks = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -o 'mark-of-[a-z
 const pidOf = (name: string): string => `grep -l 'mark-of[-]${name}' /proc/[0-9]*/cmdline | cut -d/ -f3`;
 
 describe("a container's processes and files", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('processes');
 
   before(async () => {

@@ -17,7 +17,7 @@ const restartOn = (action: string, code: number): object => ({
 });
 
 describe('a container that ends', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('restart-policy');
 
   before(async () => {

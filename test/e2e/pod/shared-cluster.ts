@@ -30,7 +30,7 @@ export class SharedCluster {
           pods = (await cluster.get<{ items: readonly unknown[] }>('/api/v1/pods')).items;
           return pods.length === 0;
         },
-        60_000,
+        120_000,
       );
       // The kubelet's own collector of ended sandboxes comes once a minute.
       await cluster.node.crictl('rmp', '--all', '--force');

@@ -12,11 +12,12 @@ const shared = new SharedCluster();
 
 // At the root: after the last file of this folder, and whatever mocha runs beside.
 after('ends the cluster of the Pod suite', async function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   await shared.end();
 });
 
-const untilMs = 60_000;
+// Not what is expected but what a machine with much else to do may need.
+const untilMs = 120_000;
 
 /** Keeps a shell container there until it is told to end, without a process a second. */
 export const idle = 'while :; do sleep 3600 & wait $!; done';
@@ -169,6 +170,7 @@ export class PodSuite {
         log = await this.logs(pod, container);
         return test(log) && log;
       },
+      untilMs,
     );
   }
 
@@ -189,7 +191,7 @@ export class PodSuite {
   async #describe(name: string): Promise<string> {
     const { kubelet, podwright } = this.node;
     const { stdout, stderr } = await this.tryKubectl(['describe', 'pod', name]);
-    const told = await Promise.all([kubelet.logPath, podwright.logPath].map((file) => lastLines(file, name)));
+    const told = await Promise.all([kubelet.logPath, podwright.logPath].map((file) => lastLines(file, `${this.namespace}/${name}`)));
     return [stdout, stderr, 'the kubelet:', told[0], 'podwright:', told[1]].join('\n');
   }
 }
@@ -203,7 +205,7 @@ async function lastLines(file: string, name: string): Promise<string> {
 export function usePodSuite(namespace: string): PodSuite {
   const suite = new PodSuite(namespace);
   before(async function () {
-    this.timeout(240_000);
+    this.timeout(300_000);
     await suite.begin();
   });
   after(() => suite.end());

@@ -49,7 +49,7 @@ const volumeMounts = [
 ];
 
 describe('volumes and variables', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('volumes');
   const sh = (script: string): Promise<string> => k8s.exec('app', script);
 

@@ -7,7 +7,7 @@ const good = shellContainer('good', idle);
 const missing = 'docker.io/podwright/nobody-made-it:1';
 
 describe('a Pod is up whole or not at all', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   const k8s = usePodSuite('whole-or-failed');
 
   before(async () => {
