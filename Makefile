@@ -56,7 +56,7 @@ critest: build ## runs upstream's CRI conformance tests (root); PARALLEL=2 for t
 	node --import tsx hack/critest.ts --parallel=$(or $(PARALLEL),1) $(if $(FOCUS),--focus='$(FOCUS)')
 
 node-e2e: build ## runs Kubernetes' node suite (root); PART=1/3 for a third, FOCUS=... for some, RUNTIME=containerd to compare
-	node --import tsx hack/node-e2e.ts --part=$(or $(PART),1/1) --procs=$(or $(PROCS),8) --runtime=$(or $(RUNTIME),podwright) $(if $(FOCUS),--focus='$(FOCUS)')
+	node --import tsx hack/node-e2e.ts --part=$(or $(PART),1/1) --procs=$(or $(PROCS),6) --runtime=$(or $(RUNTIME),podwright) $(if $(FOCUS),--focus='$(FOCUS)')
 
 tools: setup ## builds containerd, runc, CNI plugins, the kubelet and upstream's suites into the cache
 	hack/tools/build.sh containerd containerd-lts runc cni crictl critest ginkgo kubelet e2e-node agnhost

@@ -27,7 +27,8 @@ export function parseReport(json: string): Spec[] {
     .flatMap((suite) => suite.SpecReports)
     .filter((spec) => spec.LeafNodeType === 'It')
     .map((spec) => ({
-      name: [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText].join(' '),
+      // As ginkgo itself puts names together, for --focus and --skip.
+      name: [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText].filter((text) => text !== '').join(' '),
       state: spec.State,
       message: spec.Failure?.Message ?? '',
       attempts: spec.NumAttempts ?? 1,

@@ -79,13 +79,22 @@ async function gather(folder: string, agnhost: string | undefined): Promise<Ingr
     pause: await compile('pause.c', path.join(folder, 'pause')),
     web: await compile('web.c', path.join(folder, 'web')),
     effectiveUid: await compile('effective-uid.c', path.join(folder, 'effective-uid')),
+    shell: await compile('sh.c', path.join(folder, 'sh')),
     fetch: await compile('fetch.c', path.join(folder, 'fetch')),
     datagram: await compile('datagram.c', path.join(folder, 'datagram')),
     clock: await compile('clock.c', path.join(folder, 'clock')),
     ipc: await compile('ipc.c', path.join(folder, 'ipc')),
     dynamic: await withLibraries('/bin/dash', '/bin/hostname'),
-    ...(agnhost !== undefined && { agnhost: await readFile(agnhost) }),
+    ...(agnhost !== undefined && { agnhost: await readFile(agnhost), certificate: await makeCertificate(folder) }),
   };
+}
+
+/** A server's certificate for localhost, which nobody has to trust. */
+async function makeCertificate(folder: string): Promise<{ key: Buffer; certificate: Buffer }> {
+  const [key, certificate] = [path.join(folder, 'localhost.key'), path.join(folder, 'localhost.crt')];
+  const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '3650', '-subj', '/CN=localhost'];
+  await run('openssl', ['req', ...kind, '-keyout', key, '-out', certificate]);
+  return { key: await readFile(key), certificate: await readFile(certificate) };
 }
 
 /** Programs of this machine and the libraries that they are linked to, each where it is here. */

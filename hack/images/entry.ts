@@ -11,6 +11,8 @@ export interface Ingredients {
   readonly effectiveUid: Buffer;
   /** nmeter, as far as it tells the time. */
   readonly clock: Buffer;
+  /** A shell before busybox's, which leaves the environment as it is. */
+  readonly shell: Buffer;
   /** curl, as far as it gets what is at a URL. */
   readonly fetch: Buffer;
   /** nc, as far as it sends a datagram. */
@@ -21,6 +23,8 @@ export interface Ingredients {
   readonly dynamic: readonly Entry[];
   /** Kubernetes' program for all kinds of tests, where a set is made with it. */
   readonly agnhost?: Buffer;
+  /** What it serves HTTPS with. */
+  readonly certificate?: { readonly key: Buffer; readonly certificate: Buffer };
 }
 
 /** A recipe, and every name that the image made by it goes under. */

@@ -20,7 +20,7 @@ export const nodeSuiteImages: readonly CatalogueEntry[] = [
   },
   {
     names: [`${e2e}/busybox:1.37.0-2`],
-    make: (from) => ({ layers: [busyboxLayer(from)], config: { Cmd: ['sh'], Env: [searchPath] } }),
+    make: (from) => ({ layers: [busyboxLayer(from), [program('bin/sh', from.shell)]], config: { Cmd: ['sh'], Env: [searchPath] } }),
   },
   {
     names: [`${e2e}/ipc-utils:1.4`],
@@ -68,15 +68,18 @@ function busyboxLayer(from: Ingredients): Entry[] {
   return [...busyboxRoot(from.busybox, from.applets), program('bin/nmeter', from.clock)];
 }
 
-function agnhostLayer({ agnhost, busybox, datagram, fetch }: Ingredients): Entry[] {
-  if (agnhost === undefined) throw new Error('these images are made with agnhost, which has not been built');
+function agnhostLayer({ agnhost, certificate, busybox, datagram, fetch }: Ingredients): Entry[] {
+  if (agnhost === undefined || certificate === undefined) throw new Error('agnhost has not been built');
   return [
     program('agnhost', agnhost),
     { type: 'symlink', path: 'agnhost-2', target: 'agnhost' },
+    { type: 'file', path: 'localhost.key', data: certificate.key },
+    { type: 'file', path: 'localhost.crt', data: certificate.certificate },
     folder('uploads'),
     program('bin/sh', withoutApplet(busybox, 'nc')),
     program('bin/nc', datagram),
     program('bin/curl', fetch),
+    script('bin/bash', 'exec sh "$@"'),
     text('etc/passwd', ['root:x:0:0:root:/root:/bin/sh', 'user-defined-in-image:x:1000:1000::/home/user-defined-in-image:/bin/sh']),
     text('etc/group', ['root:x:0:', 'user-defined-in-image:x:1000:', 'group-defined-in-image:x:50000:user-defined-in-image']),
   ];

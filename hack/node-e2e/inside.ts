@@ -2,6 +2,7 @@
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import type { Table } from '../../test/support/node/podwright.ts';
 import { TempNode } from '../../test/support/temp-node.ts';
 import { buildImages } from '../images/build.ts';
 import { pushImages } from '../images/push.ts';
@@ -15,7 +16,7 @@ const { values } = parseArgs({
     runtime: { type: 'string', default: 'podwright' },
     part: { type: 'string', default: '1/1' },
     focus: { type: 'string', default: '' },
-    procs: { type: 'string', default: '8' },
+    procs: { type: 'string', default: '6' },
     logs: { type: 'string', default: '' },
   },
 });
@@ -23,8 +24,18 @@ const runtime: RuntimeName = values.runtime === 'containerd' ? 'containerd' : 'p
 const listPath = 'docs/conformance.md';
 const expectations = parseExpectations(await readFile(path.join(import.meta.dirname, '../..', listPath), 'utf8'));
 
+/** cAdvisor knows one namespace of containerd only, and specs about runtime classes one handler. */
+const podwrightConfig: Table = {
+  containerd: { namespace: 'k8s.io' },
+  runtimes: { 'test-handler': { type: 'io.containerd.runc.v2' } },
+};
+
 await enterMachine();
-const node = await TempNode.start({ criPlugin: runtime === 'containerd', onProgress: (what) => console.error(`${what} ...`) });
+const node = await TempNode.start({
+  criPlugin: runtime === 'containerd',
+  podwright: runtime === 'podwright' && { config: podwrightConfig },
+  onProgress: (what) => console.error(`${what} ...`),
+});
 try {
   await pushImages(await buildImages('nodeSuite'), { url: node.registry.url });
   await giveFolders(node);

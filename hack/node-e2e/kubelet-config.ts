@@ -5,8 +5,6 @@ export function kubeletConfig(facts: NodeFacts): object {
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
-    // cAdvisor looks for containerd at one place only, and this one is at another.
-    featureGates: { PodAndContainerStatsFromCRI: true },
     podCIDR: `${facts.subnet}.0/24`,
     fileCheckFrequency: '1s',
     volumeStatsAggPeriod: '10s',

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,12 +8,17 @@ import type { TempNode } from '../../test/support/temp-node.ts';
 /** The folders that are written in the suite or in the kubelet. */
 const fixedFolders = ['/var/lib/kubelet', '/var/log'];
 
+/** Where shims have their sockets, and cAdvisor, in the kubelet, looks for containerd's. */
+const runFolder = '/run/containerd';
+
 /** Makes fresh network and mount namespaces into something a node can live in. */
 export async function enterMachine(): Promise<void> {
   // As on any machine: what the kubelet mounts, containers with mount propagation get to see.
   await run('mount', ['--make-rshared', '/']);
   await run('ip', ['link', 'set', 'lo', 'up']);
   await remountCgroups();
+  await mkdir(runFolder, { recursive: true });
+  await run('mount', ['--types', 'tmpfs', 'tmpfs', runFolder]);
   // Where nobody listens, a look-up fails at once instead of after half a minute.
   await replaceFile('/etc/resolv.conf', 'nameserver 127.0.0.1\n');
   // Where it finds the program, the suite has systemd start the kubelet, whether systemd runs or not.
@@ -51,6 +56,7 @@ export async function giveFolders(node: TempNode): Promise<void> {
     await run('mount', ['--bind', own, fixed]);
     await run('mount', ['--make-rshared', fixed]);
   }
+  await symlink(node.containerd.socket, path.join(runFolder, 'containerd.sock'));
 }
 
 /** An API server takes the address that it tells others from where the default route leads. */

@@ -29,6 +29,7 @@ export async function runSuite({ node, procs }: SuiteSeat, names: readonly strin
   const { facts } = node;
   const config = path.join(folder, 'kubelet-config.json');
   await writeFile(config, JSON.stringify(kubeletConfig(facts), undefined, 2));
+  const daemons = `${facts.cgroup}/daemons`;
   const log = openSync(path.join(folder, 'suite.log'), 'a');
   const suite = spawn(
     ginkgo,
@@ -44,8 +45,8 @@ export async function runSuite({ node, procs }: SuiteSeat, names: readonly strin
       '--',
       `--container-runtime-endpoint=unix://${facts.criSocket}`,
       `--kubelet-config-file=${config}`,
-      // The empty flags are those that would move processes of the whole machine into other cgroups.
-      `--kubelet-flags=--node-ip=${facts.subnet}.1 --kubelet-cgroups= --system-cgroups= --runtime-cgroups=`,
+      // Where their usage is looked for; the kubelet moves there by itself.
+      `--kubelet-flags=--node-ip=${facts.subnet}.1 --runtime-cgroups=${daemons} --kubelet-cgroups=${daemons}`,
       '--prepull-images=false',
       `--node-name=${facts.name}`,
       `--report-dir=${path.join(folder, 'report')}`,

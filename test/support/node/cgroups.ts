@@ -30,17 +30,17 @@ export async function makeCgroup(facts: Pick<NodeFacts, 'cgroup'>): Promise<stri
 }
 
 /**
- * Makes a group that can become the root of a cgroup namespace, with a group in it for the processes: on cgroup v2 a
- * root other than the machine's may not have processes and groups with limits side by side. Returns both of each hierarchy.
+ * Makes a group that can become the root of a cgroup namespace, and tells of each hierarchy where its processes are
+ * to be: on cgroup v2 a root other than the machine's may not have processes and groups with limits side by side.
  */
 export async function makeNamespaceRoot(group: string): Promise<{ readonly root: string; readonly processes: string }[]> {
   const made: { root: string; processes: string }[] = [];
   for (const hierarchy of await hierarchies()) {
     const root = path.join(hierarchy, group);
-    const processes = path.join(root, 'processes');
+    const isV2 = existsSync(path.join(hierarchy, 'cgroup.controllers'));
+    const processes = isV2 ? path.join(root, 'processes') : root;
     await makeUsable(hierarchy, root);
     await mkdir(processes, { recursive: true });
-    await inheritCpus(root, processes);
     made.push({ root, processes });
   }
   return made;
@@ -53,10 +53,6 @@ async function makeUsable(parent: string, group: string): Promise<void> {
     if (enable.length > 0) await writeFile(path.join(parent, 'cgroup.subtree_control'), enable.join(' '));
   }
   await mkdir(group, { recursive: true });
-  await inheritCpus(parent, group);
-}
-
-async function inheritCpus(parent: string, group: string): Promise<void> {
   // A new v1 cpuset is empty, and no process can enter an empty one.
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
     const isV1 = existsSync(path.join(group, file)) && !existsSync(path.join(group, 'cgroup.controllers'));

@@ -12,7 +12,7 @@ describe("ginkgo's report", () => {
       {
         SpecReports: [
           { ContainerHierarchyTexts: null, LeafNodeType: 'BeforeSuite', LeafNodeText: '', State: 'passed' },
-          { ContainerHierarchyTexts: ['[k8s.io] A', 'b'], LeafNodeType: 'It', LeafNodeText: 'c', State: 'passed' },
+          { ContainerHierarchyTexts: ['[k8s.io] A', '', 'b'], LeafNodeType: 'It', LeafNodeText: 'c', State: 'passed' },
           { ContainerHierarchyTexts: ['A'], LeafNodeType: 'It', LeafNodeText: 'd', State: 'skipped', Failure: { Message: 'no d' } },
           { ContainerHierarchyTexts: null, LeafNodeType: 'It', LeafNodeText: 'e', State: 'failed' },
         ],
