@@ -26,6 +26,9 @@ const KINDS: ReadonlyMap<number, ErrorKind> = new Map([
 // What a deadline loses on its way to containerd, which is told the time left in whole milliseconds.
 const clockSlackMs = 10;
 
+/** How containerd hands on, as UNKNOWN, that a shim ended with a call under way. Another try may find another shim. */
+const shimEnded = /\bttrpc: closed\b/;
+
 /** The kind that stands for a gRPC status code; `unknown` for a code that gRPC does not know. */
 export function kindOfStatus(code: number): ErrorKind {
   return KINDS.get(code) ?? 'unknown';
@@ -34,7 +37,7 @@ export function kindOfStatus(code: number): ErrorKind {
 /**
  * The CodedError for what a call to containerd failed with. A call that its own signal cancelled
  * carries the signal's reason, and one whose `deadline` (ms since the epoch) has come says so, so that a
- * deadline stays a deadline and is not taken for a cancellation.
+ * deadline stays a deadline and is not taken for a cancellation. A shim that ended meanwhile is `aborted`.
  */
 export function toCodedError(what: string, error: unknown, signal?: AbortSignal, deadline?: number): CodedError {
   if (!isStatus(error)) {
@@ -48,7 +51,8 @@ export function toCodedError(what: string, error: unknown, signal?: AbortSignal,
   if (error.code === status.CANCELLED && deadline !== undefined && Date.now() >= deadline - clockSlackMs) {
     return new CodedError('deadlineExceeded', `${what}: containerd did not answer in time`, { cause: error });
   }
-  return new CodedError(kindOfStatus(error.code), `${what}: ${detailsOf(error)}`, { cause: error });
+  const kind = kindOfStatus(error.code);
+  return new CodedError(kind === 'unknown' && shimEnded.test(error.details ?? '') ? 'aborted' : kind, `${what}: ${detailsOf(error)}`, { cause: error });
 }
 
 /**

@@ -60,19 +60,19 @@ export interface TaskProcess extends TaskExit {
   readonly status: 'unknown' | 'created' | 'running' | 'stopped' | 'paused' | 'pausing';
 }
 
+/** A task to be made for a container; the streams are paths of FIFOs, or empty. */
+export interface NewTask {
+  readonly containerId: string;
+  readonly rootfs: readonly SnapshotMount[];
+  readonly stdin: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly terminal: boolean;
+  readonly options?: Any;
+}
+
 export interface TasksPort {
-  create(
-    task: {
-      readonly containerId: string;
-      readonly rootfs: readonly SnapshotMount[];
-      readonly stdin: string;
-      readonly stdout: string;
-      readonly stderr: string;
-      readonly terminal: boolean;
-      readonly options?: Any;
-    },
-    options?: CallOptions,
-  ): Promise<{ readonly pid: number }>;
+  create(task: NewTask, options?: CallOptions): Promise<{ readonly pid: number }>;
   start(containerId: string, execId?: string, options?: CallOptions): Promise<{ readonly pid: number }>;
   kill(
     containerId: string,

@@ -1,4 +1,4 @@
-import { CodedError, messageOf, wrapError } from '../lib/errors.ts';
+import { CodedError, isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { endedStatus, writeStatus } from './container-status.ts';
 import type { Container } from './container.ts';
 import { makeOutput } from './container-output.ts';
@@ -6,6 +6,7 @@ import { discardTask } from './discard.ts';
 import { labelledRoot } from './labels.ts';
 import { sandboxLease } from './leases.ts';
 import type { Parts } from './parts.ts';
+import type { CallOptions, NewTask } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
 
 export type StartParts = Pick<
@@ -58,7 +59,8 @@ async function start(parts: StartParts, sandbox: Sandbox, container: Container):
   const streams = await makeOutput(parts, container);
   const rootfs = container.rootfs ?? (await containerd.snapshots(record.snapshotter).mounts(id));
   container.rootfs = undefined;
-  const { pid } = await containerd.tasks.create(
+  const { pid } = await createTask(
+    containerd,
     {
       containerId: id,
       rootfs: labelledRoot(rootfs, record.mountLabel),
@@ -78,6 +80,20 @@ async function start(parts: StartParts, sandbox: Sandbox, container: Container):
   parts.events.emit({ type: 'CONTAINER_STARTED_EVENT', id, sandboxId: sandbox.id, atNs: startedAtNs });
   parts.log.info({ containerId: id, pid }, 'container is started');
   parts.exits.watch(container);
+}
+
+/**
+ * Creates the task, a second time where the shim ended in the midst: the first container of a Pod goes into its pause
+ * container's shim, which may be ending just then because that one died.
+ */
+async function createTask(containerd: StartParts['containerd'], task: NewTask, call: CallOptions): Promise<{ readonly pid: number }> {
+  try {
+    return await containerd.tasks.create(task, call);
+  } catch (error) {
+    if (!isKind(error, 'aborted')) throw error;
+    await discardTask(containerd, task.containerId);
+    return await containerd.tasks.create(task, call);
+  }
 }
 
 /** After a failed start: no task is left, or the container is UNKNOWN and its removal tries again. */

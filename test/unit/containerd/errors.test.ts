@@ -49,6 +49,11 @@ describe('errors from containerd', () => {
     assert.equal(toCodedError('x', new TypeError('t')).kind, 'internal');
   });
 
+  it('tell a shim that ended under a call from what a runtime refused', () => {
+    assert.equal(toCodedError('x', failed(status.UNKNOWN, 'failed to create shim task: ttrpc: closed')).kind, 'aborted');
+    assert.equal(toCodedError('x', failed(status.UNKNOWN, 'OCI runtime create failed: no such file')).kind, 'unknown');
+  });
+
   it('say why containerd cannot be reached, without gRPC’s own words around it', () => {
     const details =
       'No connection established. Last error: Error: connect ENOENT /run/c.sock. Resolution note: ';

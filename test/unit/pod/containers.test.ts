@@ -75,6 +75,17 @@ describe('a container', () => {
     assert.equal(world.parts.containers.has(container.id), false);
   });
 
+  it('starts when the shim of its dying pause container ended in the midst, and only then is tried again', async () => {
+    const container = await create();
+    world.containerd.faults.failNext('tasks.create', new CodedError('aborted', 'create task: ttrpc: closed'));
+    await startContainer(world.parts, container);
+    assert.equal(container.state, 'CONTAINER_RUNNING');
+    const other = await create({ metadata: { name: 'other', attempt: 0 } });
+    world.containerd.faults.failNext('tasks.create', new CodedError('unknown', 'OCI runtime create failed'));
+    await assert.rejects(startContainer(world.parts, other), /OCI runtime create failed/);
+    assert.equal(other.state, 'CONTAINER_EXITED');
+  });
+
   it('that ended well is Completed, one killed for memory OOMKilled', async () => {
     const good = await started();
     world.containerd.tasks.exit(good.id, 0);
