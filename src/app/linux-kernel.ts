@@ -11,6 +11,7 @@ import { isMountPoint, mountAll, mountShm, umountBelow } from '../linux/mount.ts
 import { readMountinfo } from '../linux/mountinfo.ts';
 import { pinNamespaces, unpinNamespaces } from '../linux/namespaces.ts';
 import { readNetnsCounters } from '../linux/net-dev.ts';
+import { setOomScore } from '../linux/oom-score.ts';
 import { rdtClasses } from '../linux/resctrl.ts';
 import { knowsLabel, relabel } from '../linux/selinux.ts';
 import { pinUserNamespaces } from '../linux/user-namespaces.ts';
@@ -58,6 +59,7 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
     rdtClasses,
     knowsLabel,
     relabel,
+    setOomScore,
     hostname: () => os.hostname(),
     oomKills: cgroupOomKills,
     async cgroupUsage(of, cgroupsPath) {

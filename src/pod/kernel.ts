@@ -60,6 +60,8 @@ export interface KernelPort {
   knowsLabel(label: string): Promise<boolean>;
   /** Gives files and all below them an SELinux label; what keeps no labels is passed over. */
   relabel(paths: readonly string[], label: string): Promise<void>;
+  /** Gives all processes of a cgroup an oom_score_adj, as near as it may be had. */
+  setOomScore(cgroupsPath: string, score: number): Promise<void>;
   /** The host's own name. */
   hostname(): string;
   /** What a Pod's or a container's cgroup used; undefined when it is gone. */

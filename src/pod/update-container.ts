@@ -1,13 +1,14 @@
 import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/LinuxContainerResources.ts';
 import { CodedError, isKind, wrapError } from '../lib/errors.ts';
 import type { OciSpec } from '../spec/oci.ts';
+import { clampOomScoreAdj } from '../spec/oom.ts';
 import { mergeCriResources, mergeResources, toTaskResources } from '../spec/resources.ts';
 import { jsonAny, linuxResourcesTypeUrl, readSpec, specTypeUrl } from './anys.ts';
 import { writeStatus } from './container-status.ts';
 import type { Container } from './container.ts';
 import type { Parts } from './parts.ts';
 
-export type UpdateParts = Pick<Parts, 'containerd' | 'host' | 'containerRecords' | 'containerLocks' | 'log'>;
+export type UpdateParts = Pick<Parts, 'containerd' | 'host' | 'kernel' | 'containerRecords' | 'containerLocks' | 'log'>;
 
 /**
  * Changes a container's resources (CRI UpdateContainerResources): fields that are zero or empty stay as
@@ -37,7 +38,9 @@ async function update(parts: UpdateParts, container: Container, asked: LinuxCont
   const stored = await containerd.containers.get(container.id);
   const spec = readSpec(stored.spec);
   const resources = mergeResources(spec.linux.resources ?? {}, asked, host);
-  const updated: OciSpec = { ...spec, linux: { ...spec.linux, resources } };
+  const score = asked.oomScoreAdj === '0' ? undefined : clampOomScoreAdj(Number(asked.oomScoreAdj), host);
+  const process = score === undefined ? spec.process : { ...spec.process, oomScoreAdj: score };
+  const updated: OciSpec = { ...spec, process, linux: { ...spec.linux, resources } };
   await containerd.containers.update({ ...stored, spec: jsonAny(specTypeUrl, updated) }, ['spec']);
   if (container.state === 'CONTAINER_RUNNING') {
     try {
@@ -48,7 +51,10 @@ async function update(parts: UpdateParts, container: Container, asked: LinuxCont
       if (await hasEnded(parts, container.id)) return;
       throw error;
     }
+    // No runtime changes it for what runs.
+    if (score !== undefined) await parts.kernel.setOomScore(spec.linux.cgroupsPath, score);
   }
+  if (container.process !== undefined) container.process = process;
   await writeStatus(parts, container, (status) => ({ ...status, resources: mergeCriResources(status.resources, asked) }));
 }
 

@@ -117,6 +117,9 @@ export class FakeSurroundings {
     relabel: async (paths, label) => {
       await this.faults.enter('kernel.relabel', [paths, label], undefined);
     },
+    setOomScore: async (cgroupsPath, score) => {
+      await this.faults.enter('kernel.setOomScore', [cgroupsPath, score], undefined);
+    },
     hostname: () => 'node',
     cgroupUsage: async () => undefined,
     interfaces: async () => [],

@@ -78,6 +78,17 @@ describe("a container's resources", function () {
     assert.equal(told?.cpusetCpus, '0');
   });
 
+  it('change for what it has started too, where that takes a new oom_score_adj', async () => {
+    const container = await pod.run({ command: ['sh', '-c', 'sleep 1000 & wait'], linux: { resources: { oomScoreAdj: 500 } } });
+    const pid = await container.pid();
+    const child = async (): Promise<string> => (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim();
+    await eventually('its child runs', async () => (await child()) !== '');
+    await update(container, { oomScoreAdj: 700 });
+    for (const one of [pid, await child()]) assert.equal((await readFile(`/proc/${one}/oom_score_adj`, 'utf8')).trim(), '700');
+    await update(container, { cpusetCpus: '0' });
+    assert.equal((await readFile(`/proc/${pid}/oom_score_adj`, 'utf8')).trim(), '700');
+  });
+
   it('change before it starts', async () => {
     const container = await pod.create({ linux: { resources: { memoryLimitInBytes: 64 * mib } } });
     await update(container, { memoryLimitInBytes: 96 * mib });

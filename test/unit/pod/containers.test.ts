@@ -219,6 +219,20 @@ describe('a container', () => {
     assert.deepEqual(Object.keys(stored.labels).toSorted(), ['app', 'io.cri-containerd.kind']);
   });
 
+  it('gets a new oom_score_adj for all it runs, and none where nothing is said of it', async () => {
+    const container = await started();
+    const scores = () => world.around.faults.calls.filter(({ method }) => method === 'kernel.setOomScore').map(({ args }) => args[1]);
+    await updateContainer(world.parts, container, resources({ cpuShares: '10' }));
+    assert.deepEqual(scores(), []);
+    await updateContainer(world.parts, container, resources({ oomScoreAdj: '700' }));
+    assert.deepEqual(scores(), [700]);
+    const before = await create({ metadata: { name: 'before', attempt: 0 } });
+    await updateContainer(world.parts, before, resources({ oomScoreAdj: '800' }));
+    assert.deepEqual(scores(), [700], 'it runs nothing yet');
+    const { spec } = await world.containerd.containers.get(before.id);
+    assert.equal((JSON.parse(String(spec.value)) as { process: { oomScoreAdj: number } }).process.oomScoreAdj, 800);
+  });
+
   it('that ends while it is updated is updated as one that ended before', async () => {
     const container = await started();
     world.containerd.faults.failNext('tasks.update', new CodedError('unknown', 'cannot update a stopped container'));
