@@ -37,10 +37,9 @@ export class InPlaceSocket extends net.Socket {
    * is no socket stay as they are: their bytes come out of buffers of others anyway.
    */
   static takeOver(socket: Duplex): Duplex {
-    // There is no public way from a socket that a server accepted to its descriptor.
-    const { _handle: handle } = socket as { _handle?: { fd?: number } };
-    if (!(socket instanceof net.Socket) || socket instanceof TLSSocket || !((handle?.fd ?? -1) >= 0)) return socket;
-    const own = new InPlaceSocket({ fd: duplicate(handle?.fd ?? -1), allowHalfOpen: true });
+    const fd = descriptorOf(socket);
+    if (fd === undefined || socket instanceof TLSSocket) return socket;
+    const own = new InPlaceSocket({ fd: duplicate(fd), allowHalfOpen: true });
     socket.destroy();
     return own;
   }
@@ -55,6 +54,12 @@ export class InPlaceSocket extends net.Socket {
     if (!this.#input.hasBegun) this.#input.begin(drop);
     return super.resume();
   }
+}
+
+/** The descriptor of a socket that is open. There is no public way to it from one that a server has accepted. */
+export function descriptorOf(socket: Duplex): number | undefined {
+  const { _handle: handle } = socket as { _handle?: { fd?: number } | null };
+  return socket instanceof net.Socket && handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }
 
 const drop: TakeBytes = (_bytes, release) => {

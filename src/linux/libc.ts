@@ -176,6 +176,20 @@ const c = {
     request: number,
     argument: Uint8Array,
   ) => number,
+  setsockopt: libc.func('int setsockopt(int fd, int level, int name, const void *value, unsigned int length)') as (
+    fd: number,
+    level: number,
+    name: number,
+    value: Uint8Array,
+    length: number,
+  ) => number,
+  getsockopt: libc.func('int getsockopt(int fd, int level, int name, void *value, _Inout_ unsigned int *length)') as (
+    fd: number,
+    level: number,
+    name: number,
+    value: Uint8Array,
+    length: [number],
+  ) => number,
   close: libc.func('int close(int fd)') as (fd: number) => number,
   flock: libc.func('int flock(int fd, int operation)') as (fd: number, operation: number) => number,
   fcntl: libc.func('int fcntl(int fd, int command, long argument)') as (fd: number, cmd: number, n: number) => number,
@@ -373,6 +387,20 @@ export function close(fd: number): void {
 /** Locks the open file `fd` for this process alone until it is closed; EAGAIN where another has it. */
 export function flockExclusive(fd: number): void {
   check('flock', c.flock(fd, LOCK_EXCLUSIVE_NOW));
+}
+
+/** Sets an option of a socket that is a number. */
+export function setSocketOption(fd: number, level: number, name: number, value: number): void {
+  const bytes = new Uint8Array(Int32Array.of(value).buffer);
+  check('setsockopt', c.setsockopt(fd, level, name, bytes, bytes.length), `option ${level}/${name}`);
+}
+
+/** An option of a socket, as many bytes of it as the kernel has and `length` takes. */
+export function getSocketOption(fd: number, level: number, name: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  const had: [number] = [length];
+  check('getsockopt', c.getsockopt(fd, level, name, bytes, had), `option ${level}/${name}`);
+  return bytes.subarray(0, had[0]);
 }
 
 /** A second, close-on-exec descriptor of what a first one stands for. */

@@ -8,6 +8,7 @@ import type { Log } from '../lib/log.ts';
 import type { Endpoint } from './endpoint.ts';
 import { headersOf, notFound, refuse, type Refusal, streamPath, type StreamKind, transportOf, upgradeNeeded, wrongMethod } from './request.ts';
 import type { Certificate } from './certificate.ts';
+import { Peers } from './peers.ts';
 import { Tokens } from './tokens.ts';
 
 /** How the server is reached. */
@@ -30,13 +31,14 @@ export class StreamingServer {
   readonly #log: Log;
   readonly #server: Server | TlsServer;
   readonly #tokens = new Tokens<{ readonly kind: StreamKind; readonly endpoint: Endpoint }>(() => performance.now());
-  readonly #connections = new Set<Duplex>();
+  readonly #peers: Peers;
   readonly #serving = new Set<Promise<void>>();
   readonly #stopping = new AbortController();
 
   constructor(options: StreamingOptions, log: Log) {
     this.#options = options;
     this.#log = log;
+    this.#peers = new Peers(log);
     const { certificate } = options;
     const limits = { headersTimeout: requestMs, requestTimeout: requestMs, keepAliveTimeout: 1 };
     this.#server = certificate === undefined ? createServer(limits) : createTlsServer({ ...limits, ...certificate.current });
@@ -45,7 +47,7 @@ export class StreamingServer {
     });
     this.#server.on('request', (request, response) => this.#answer(request, response));
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => this.#upgrade(request, socket, head));
-    this.#server.on('connection', (socket) => this.#own(socket));
+    this.#server.on('connection', (socket) => this.#peers.add(socket));
   }
 
   /** Begins to listen; UNAVAILABLE where that is not possible. */
@@ -85,18 +87,13 @@ export class StreamingServer {
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, patienceMs)));
     await Promise.race([Promise.allSettled(this.#serving), late]);
     clearTimeout(timer);
-    for (const connection of this.#connections) connection.destroy();
+    this.#peers.destroyAll();
     await Promise.allSettled(this.#serving);
   }
 
   /** How many connections there are. */
   get open(): number {
-    return this.#connections.size;
-  }
-
-  #own(socket: Duplex): Duplex {
-    this.#connections.add(socket);
-    return socket.once('close', () => this.#connections.delete(socket));
+    return this.#peers.size;
   }
 
   #base(): string {
@@ -132,7 +129,8 @@ export class StreamingServer {
     }
     this.#tokens.use(found.token);
     // A library reads what comes over WebSocket, and reads it in Node's way.
-    const own = transport === 'spdy' ? this.#own(InPlaceSocket.takeOver(socket)) : socket;
+    const own = transport === 'spdy' ? InPlaceSocket.takeOver(socket) : socket;
+    if (own !== socket) this.#peers.add(own);
     const serving = accept.serve(own, head).catch((error: unknown) => {
       this.#log.warn({ error: messageOf(error) }, `a stream for ${found.kind} failed`);
       own.destroy();
