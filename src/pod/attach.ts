@@ -2,10 +2,14 @@ import type { Socket } from 'node:net';
 import { CodedError, isKind, messageOf } from '../lib/errors.ts';
 import { tryFifoWriter } from '../io/fifo.ts';
 import type { Container } from './container.ts';
+import { onceReachable } from './once-reachable.ts';
 import type { Parts } from './parts.ts';
 import type { TappedPort, TerminalSize } from './ports.ts';
 
-export type AttachParts = Pick<Parts, 'log' | 'folders' | 'containerd' | 'logs'>;
+export type AttachParts = Pick<Parts, 'log' | 'clock' | 'folders' | 'containerd' | 'logs'>;
+
+/** How long containerd may be away while a container is to be told that its input has ended, ms. */
+const closeMs = 120_000;
 
 /** A container's own process, as somebody who joins it from outside has it. */
 export interface Attachment {
@@ -66,7 +70,7 @@ function openStdin(parts: AttachParts, container: Container): Socket | undefined
 
 async function closeStdin(parts: AttachParts, id: string): Promise<void> {
   try {
-    await parts.containerd.tasks.closeIO(id);
+    await onceReachable(parts, AbortSignal.timeout(closeMs), () => parts.containerd.tasks.closeIO(id));
   } catch (error) {
     if (isKind(error, 'notFound')) return;
     parts.log.warn({ containerId: id, error: messageOf(error) }, 'could not close the stdin of a container');

@@ -10,6 +10,7 @@ import type { OciProcess } from '../spec/oci.ts';
 import { jsonAny, processTypeUrl, readSpec } from './anys.ts';
 import type { Container } from './container.ts';
 import { newExecId } from './ids.ts';
+import { onceReachable } from './once-reachable.ts';
 import type { Parts } from './parts.ts';
 import type { TaskExit, TerminalSize } from './ports.ts';
 
@@ -225,7 +226,9 @@ export class Exec {
   async #closeStdin(): Promise<void> {
     if (this.#ended.signal.aborted) return;
     try {
-      await this.#parts.containerd.tasks.closeIO(this.#container.id, this.#execId);
+      // It waits for its end, so this has to arrive.
+      const { signal } = this.#ended;
+      await onceReachable(this.#parts, signal, () => this.#parts.containerd.tasks.closeIO(this.#container.id, this.#execId));
     } catch (error) {
       this.#parts.log.debug({ ...this.#ids(), error: messageOf(error) }, 'could not close the stdin of an exec');
     }

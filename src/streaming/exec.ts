@@ -1,8 +1,9 @@
-import { isKind, messageOf, wrapError } from '../lib/errors.ts';
+import { messageOf, wrapError } from '../lib/errors.ts';
 import { untilAborted } from '../lib/abort.ts';
 import type { AbandonedExecs } from '../pod/abandoned-execs.ts';
 import type { Container } from '../pod/container.ts';
 import { type Exec, type ExecParts, type ExecRequest, startExec } from '../pod/exec.ts';
+import { onceReachable } from '../pod/once-reachable.ts';
 import { drained, followSizes, OutputFlow, pumpInput } from './flow.ts';
 import type { Pacer } from './pacer.ts';
 import type { RemoteSession } from './remotecommand.ts';
@@ -47,20 +48,7 @@ async function follow(
   const outputs = [new OutputFlow(exec.stdout, session.stdout, pacer), new OutputFlow(exec.stderr, session.stderr, pacer)];
   followSizes(session.sizes, (size) => exec.resize(size));
   void exec.stdin.then((stdin) => pumpInput(session.stdin, stdin));
-  const exitCode = await untilAborted(exitCodeOf(parts, exec, over), over, 'wait for the command');
+  const exitCode = await untilAborted(onceReachable(parts, over, () => exec.exitCode()), over, 'wait for the command');
   await untilAborted(drained(parts.clock, outputs, quietMs), over, 'wait for the output');
   await session.finish({ exitCode });
-}
-
-/** The exit code, also when containerd goes away in the meantime and comes back. */
-async function exitCodeOf(parts: ExecParts, exec: Exec, signal: AbortSignal): Promise<number> {
-  for (;;) {
-    try {
-      return await exec.exitCode();
-    } catch (error) {
-      if (!isKind(error, 'unavailable') || signal.aborted) throw error;
-      await parts.clock.sleep(200, signal);
-      await parts.containerd.waitReady(signal);
-    }
-  }
 }

@@ -128,6 +128,15 @@ describe('Attach', function () {
     assert.equal(said.text, `${createHash('sha256').update(input).digest('hex')}  -\n`);
   });
 
+  it('ends with a container whose child keeps the output open', async () => {
+    const own = await cri().runPod({ linux: { securityContext: { namespaceOptions: { pid: 'POD' } } } });
+    const container = await own.runScript('read go; (sleep 1000; echo late) & echo last', { stdin: true });
+    const { child, said } = attach(container, '-i');
+    child.stdin.write('go\n');
+    assert.equal(await said.ended, 0);
+    assert.equal(said.text, 'last\n');
+  });
+
   it('works again after podwright was killed, and the container never noticed', async () => {
     const container = await pod.runScript(parrot, { stdin: true });
     const first = attach(container, '-i');

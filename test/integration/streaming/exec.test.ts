@@ -156,6 +156,20 @@ describe('Exec', function () {
     client.destroy();
   });
 
+  it('goes on while containerd restarts, and tells the exit code', async () => {
+    const child = cri().node.spawnCrictl('exec', '-i', container.id, 'sh', '-c', 'while read x; do echo "<$x>"; done; exit 3');
+    const said = new Said(child);
+    child.stdin.write('one\n');
+    await said.until(/<one>/);
+    await cri().node.containerd.restart();
+    child.stdin.write('two\n');
+    await said.until(/<two>/);
+    child.stdin.end();
+    assert.notEqual(await said.ended, 0);
+    assert.match(said.errors, /exit code 3/);
+    await nothingLeft();
+  });
+
   it('leaves nothing behind when podwright is killed', async () => {
     const child = cri().node.spawnCrictl('exec', '-i', container.id, 'sh', '-c', 'sleep 54338 & sleep 54339');
     const said = new Said(child);
