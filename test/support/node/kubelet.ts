@@ -176,6 +176,11 @@ export class KubeletDaemon {
     return httpsGet({ host: this.#address, port: this.#port, ...this.#options.credentials }, url);
   }
 
+  /** Where its API is. */
+  get url(): string {
+    return `https://${this.#address}:${this.#port}`;
+  }
+
   get #address(): string {
     return this.#seat.facts.network?.nodeAddress ?? '127.0.0.1';
   }
