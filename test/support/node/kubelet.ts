@@ -244,7 +244,8 @@ export async function removeLogLinks(facts: NodeFacts): Promise<void> {
   }
 }
 
-function freePort(): Promise<number> {
+/** A port on 127.0.0.1 that nobody listens on now. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
