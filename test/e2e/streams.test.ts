@@ -81,7 +81,7 @@ describe("streams through a kubelet's API", function () {
       await client.openAll('error', 'stdout');
       await eventually('it runs', runs);
       client.destroy();
-      await eventually('it is ended', async () => !(await runs()), 5_000);
+      await eventually('it is ended', async () => !(await runs()));
     });
 
     it('join a container', async () => {
@@ -157,7 +157,7 @@ describe("streams through a kubelet's API", function () {
         const client = await ChannelClient.connect(url('exec', { output: '1' }, ...command), 'v5.channel.k8s.io');
         await eventually('it runs', runs);
         client.destroy();
-        await eventually('it is ended', async () => !(await runs()), 5_000);
+        await eventually('it is ended', async () => !(await runs()));
       });
 
       it('join a container', async () => {

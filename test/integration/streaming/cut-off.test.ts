@@ -9,6 +9,9 @@ import type { Container, Pod } from '../../support/cri-pod.ts';
 import { eventually } from '../../support/eventually.ts';
 import { run } from '../../support/node/run.ts';
 
+/** It takes 4 s; a machine that is busy gets more. Without podwright's care it takes the kernel 15 minutes, or for ever. */
+const soonMs = 20_000;
+
 describe('A client whose network is cut', function () {
   this.timeout(120_000);
   // The clients are in Pods, and reach podwright at the bridge.
@@ -53,11 +56,11 @@ describe('A client whose network is cut', function () {
 
   for (const transport of ['spdy', 'websocket']) {
     describe(`and spoke ${transport}`, () => {
-      it('has its silent command ended within 5 s, with all that it started', async () => {
+      it('has its silent command ended soon, with all that it started', async () => {
         crictl('exec', '-r', transport, '-i', container.id, 'sh', '-c', 'sleep 54341 & sleep 54342');
         await eventually('it runs', async () => (await commandsIn(container)).filter((one) => one.startsWith('sleep')).length === 2);
         await cut();
-        await nothingLeft(5_000);
+        await nothingLeft(soonMs);
       });
 
       it('has a command ended that goes on writing', async () => {
@@ -66,7 +69,7 @@ describe('A client whose network is cut', function () {
         child.stdout.on('data', (text: Buffer) => (said += text.toString()));
         await eventually('it writes', () => said.length > 10);
         await cut();
-        await nothingLeft(5_000);
+        await nothingLeft(soonMs);
       });
 
       it('has a command ended that reads no more of what it was sent', async () => {
@@ -75,7 +78,7 @@ describe('A client whose network is cut', function () {
         for (let i = 0; i < 200; i++) child.stdin.write(Buffer.alloc(65_536));
         await eventually('its input waits', () => child.stdin.writableLength > 0);
         await cut();
-        await nothingLeft(5_000);
+        await nothingLeft(soonMs);
       });
 
       it('has a command ended that waited for it to take its output', async () => {
@@ -89,7 +92,7 @@ describe('A client whose network is cut', function () {
         let last = -1;
         await eventually('it waits', async () => last === (last = await written()));
         await cut();
-        await nothingLeft(5_000);
+        await nothingLeft(soonMs);
       });
     });
   }
