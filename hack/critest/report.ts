@@ -7,6 +7,8 @@ export interface Spec {
   /** What it says of its failure, or of why it skipped itself. */
   readonly message: string;
   readonly attempts: number;
+  /** The name of what it stands in: specs of one group may need those before them. */
+  readonly group: string;
 }
 
 /** The fields used of ginkgo's JSON report (types.Report of ginkgo v2). */
@@ -29,6 +31,7 @@ export function parseReport(json: string): Spec[] {
     .map((spec) => ({
       // As ginkgo itself puts names together, for --focus and --skip.
       name: [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText].filter((text) => text !== '').join(' '),
+      group: (spec.ContainerHierarchyTexts ?? []).filter((text) => text !== '').join(' '),
       state: spec.State,
       message: spec.Failure?.Message ?? '',
       attempts: spec.NumAttempts ?? 1,

@@ -15,12 +15,12 @@ export interface SuiteSeat {
   readonly procs: number;
 }
 
-/** The names of all specs of the suite. */
-export async function listSpecs({ node }: SuiteSeat): Promise<string[]> {
+/** All specs of the suite. */
+export async function listSpecs({ node }: SuiteSeat): Promise<Spec[]> {
   const { program, folder } = await prepare(node);
   const report = path.join(folder, 'list.json');
   await run(program, ['--ginkgo.dry-run', `--ginkgo.json-report=${report}`], { cwd: folder });
-  return (await readReport(report)).map(({ name }) => name);
+  return readReport(report);
 }
 
 /** Runs the named specs; those that fail get a second attempt. */

@@ -2,7 +2,7 @@ import { strict as assert } from 'node:assert';
 import type { NotRun } from '../../../../hack/critest/not-run.ts';
 import { judge, parseReport, type Spec } from '../../../../hack/critest/report.ts';
 
-const spec = (name: string, state: string, message = ''): Spec => ({ name, state, message, attempts: 1 });
+const spec = (name: string, state: string, message = ''): Spec => ({ name, state, message, attempts: 1, group: name.split(' ').slice(0, -1).join(' ') });
 const listed = (name: string): NotRun => ({ spec: name, reason: 'why', isOurChoice: true });
 const whole = { listPath: 'list.md', isWhole: true };
 

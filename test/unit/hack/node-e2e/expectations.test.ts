@@ -37,7 +37,7 @@ It skips itself.
 
 function judge(specs: readonly Pick<Spec, 'name' | 'state'>[], runtime: 'podwright' | 'containerd' = 'podwright'): string[] {
   return judgeSuite({
-    specs: specs.map((spec) => ({ attempts: 1, message: '', ...spec })),
+    specs: specs.map((spec) => ({ attempts: 1, message: '', group: '', ...spec })),
     chosen: specs.map(({ name }) => name),
     all: ['needs [it]', 'wants it', 'asks for it', 'runs'],
     expectations: parseExpectations(markdown),
