@@ -62,10 +62,18 @@ async function send(
   return response;
 }
 
-if (process.argv[1] === import.meta.filename) {
-  const [url] = process.argv.slice(2);
+/** Pushes all images to the registry at `url`, where one is given, and tells their names. */
+async function pushAll(url: string | undefined): Promise<void> {
   for (const set of [await buildImages(), await buildImages('critest'), await buildImages('nodeSuite')]) {
     if (url !== undefined) await pushImages(set, { url });
     for (const name of set.images.flatMap((image) => image.names)) console.log(name);
   }
+}
+
+// No await at the top level: mocha requires its files first, and whatever they import must allow that.
+if (process.argv[1] === import.meta.filename) {
+  pushAll(process.argv[2]).catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
 }
