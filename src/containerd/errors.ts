@@ -29,6 +29,9 @@ const clockSlackMs = 10;
 /** How containerd hands on, as UNKNOWN, that a shim ended with a call under way. Another try may find another shim. */
 const shimEnded = /\bttrpc: closed\b/;
 
+/** How it hands on, as UNKNOWN, that a shim had not answered when the time was up. */
+const shimTooLate = /\bcontext deadline exceeded\b/;
+
 /** The kind that stands for a gRPC status code; `unknown` for a code that gRPC does not know. */
 export function kindOfStatus(code: number): ErrorKind {
   return KINDS.get(code) ?? 'unknown';
@@ -47,12 +50,16 @@ export function toCodedError(what: string, error: unknown, signal?: AbortSignal,
     });
   }
   if (error.code === status.CANCELLED && signal?.aborted) return abortError(signal, what);
-  // containerd knows the deadline too, may notice it first, and then says only that the call was cancelled.
-  if (error.code === status.CANCELLED && deadline !== undefined && Date.now() >= deadline - clockSlackMs) {
+  if (deadline !== undefined && Date.now() >= deadline - clockSlackMs && isEcho(error)) {
     return new CodedError('deadlineExceeded', `${what}: containerd did not answer in time`, { cause: error });
   }
   const kind = kindOfStatus(error.code);
   return new CodedError(kind === 'unknown' && shimEnded.test(error.details ?? '') ? 'aborted' : kind, `${what}: ${detailsOf(error)}`, { cause: error });
+}
+
+/** Whether this may be how containerd says that a deadline came: it knows of it too, and may notice it first. */
+function isEcho(error: Status): boolean {
+  return error.code === status.CANCELLED || (error.code === status.UNKNOWN && shimTooLate.test(error.details ?? ''));
 }
 
 /**

@@ -37,6 +37,10 @@ describe('errors from containerd', () => {
     const cancelled = failed(status.CANCELLED, 'Call cancelled');
     assert.equal(toCodedError('x', cancelled, undefined, Date.now() - 1).kind, 'deadlineExceeded');
     assert.equal(toCodedError('x', cancelled, undefined, Date.now() + 60_000).kind, 'canceled');
+    const shimTooLate = failed(status.UNKNOWN, 'context deadline exceeded');
+    assert.equal(toCodedError('x', shimTooLate, undefined, Date.now() - 1).kind, 'deadlineExceeded');
+    assert.equal(toCodedError('x', shimTooLate, undefined, Date.now() + 60_000).kind, 'unknown');
+    assert.equal(toCodedError('x', failed(status.UNKNOWN, 'no such process'), undefined, Date.now() - 1).kind, 'unknown');
   });
 
   it('keep containerd’s own answer when it came before the cancellation', () => {
