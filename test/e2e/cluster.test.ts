@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { eventually } from '../support/eventually.ts';
 import path from 'node:path';
 import { webImage } from '../../hack/images/catalogue.ts';
 import { tryRun } from '../support/node/run.ts';
@@ -42,8 +43,12 @@ describe('a cluster', () => {
     await cluster.kubectl('wait', '--for=condition=Available', 'deployment/web', '--timeout=60s');
     await cluster.kubectl('wait', '--for=condition=Ready', 'pod/client', '--timeout=60s');
     const address = await cluster.kubectl('get', 'service', 'web', '-o', 'jsonpath={.spec.clusterIP}');
-    const page = await cluster.kubectl('exec', 'client', '--', 'wget', '-q', '-O', '-', `http://${address}/`);
-    assert.equal(page, 'hello from podwright\n');
+    const page = 'hello from podwright\n';
+    // kube-proxy hears of the Service in its own time, and until then nobody answers at its address.
+    await eventually('the Service answers', async () => {
+      const { stdout } = await cluster.tryKubectl(['exec', 'client', '--', 'timeout', '3', 'wget', '-q', '-O', '-', `http://${address}/`]);
+      return stdout === page;
+    }, 60_000);
     const pod = await cluster.kubectl('get', 'pods', '--selector=app=web', '-o', 'jsonpath={.items[0].status.podIP}');
     assert.equal(await (await fetch(`http://${pod}:8080/`)).text(), page, 'the Pod is reached from the machine');
 
