@@ -1,4 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { Permits } from '../lib/permits.ts';
+import { SharedLook } from '../lib/shared-look.ts';
 
 /** One process as /proc/PID/stat tells of it. */
 interface Process {
@@ -15,7 +17,7 @@ interface Process {
 export async function killTree(pid: number): Promise<void> {
   const stopped = new Set<number>();
   for (;;) {
-    const found = treeOf(pid, await processes()).filter((member) => !stopped.has(member));
+    const found = treeOf(pid, await processes.take()).filter((member) => !stopped.has(member));
     if (found.length === 0) break;
     for (const member of found) {
       stopped.add(member);
@@ -53,16 +55,22 @@ export function parseStat(text: string): Process | undefined {
   return { pid, parent, session };
 }
 
-async function processes(): Promise<Process[]> {
+/** How many files of /proc are open at a time: a node has thousands of processes, and podwright 20,000 descriptors. */
+const reads = new Permits(16);
+
+/** All processes. A hundred trees that are killed at once look together. */
+const processes = new SharedLook(async () => {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const read = pids.map(async (pid) => {
-    try {
-      return parseStat(await readFile(`/proc/${pid}/stat`, 'utf8'));
-    } catch {
-      return undefined;
-    }
-  });
+  const read = pids.map((pid) => reads.run(undefined, 'read', () => readProcess(pid)));
   return (await Promise.all(read)).filter((process) => process !== undefined);
+});
+
+async function readProcess(pid: string): Promise<Process | undefined> {
+  try {
+    return parseStat(await readFile(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return undefined;
+  }
 }
 
 function send(pid: number, signal: 'SIGSTOP' | 'SIGKILL'): void {
