@@ -82,6 +82,7 @@ async function gather(folder: string, agnhost: string | undefined): Promise<Ingr
     shell: await compile('sh.c', path.join(folder, 'sh')),
     fetch: await compile('fetch.c', path.join(folder, 'fetch')),
     datagram: await compile('datagram.c', path.join(folder, 'datagram')),
+    grpcHealth: await compile('grpc-health.c', path.join(folder, 'grpc-health')),
     clock: await compile('clock.c', path.join(folder, 'clock')),
     ipc: await compile('ipc.c', path.join(folder, 'ipc')),
     dynamic: await withLibraries('/bin/dash', '/bin/hostname'),

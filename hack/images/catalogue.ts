@@ -13,6 +13,8 @@ export const webImage = 'docker.io/podwright/web:1';
 export const configuredImage = 'docker.io/podwright/configured:1';
 /** Says some words unless it is told what to do, and has the program `ipc` (ipc.c). */
 export const speakingImage = 'docker.io/podwright/speaking:1';
+/** A shell, `grpc-health` (grpc-health.c), and `effective-uid` (effective-uid.c), which is root's and has the setuid bit. */
+export const programsImage = 'docker.io/podwright/programs:1';
 /** Declares volumes: with content, behind a link, behind a link that leads out of any root, and where nothing is. */
 export const volumesImage = 'docker.io/podwright/volumes:1';
 /** Is for another platform than this machine's, behind an index. */
@@ -71,6 +73,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     make: (from) => ({
       layers: [busyboxLayer(from), [program('bin/ipc', from.ipc)]],
       config: { Entrypoint: ['echo', "the image's entrypoint"], Cmd: ["and the image's arguments"], Env: [searchPath] },
+    }),
+  },
+  {
+    names: [programsImage],
+    make: (from) => ({
+      layers: [busyboxLayer(from), [program('bin/grpc-health', from.grpcHealth), program('bin/effective-uid', from.effectiveUid, 0o4755)]],
+      config: { Cmd: ['sh'], Env: [searchPath] },
     }),
   },
   {

@@ -19,6 +19,8 @@ export interface Ingredients {
   readonly datagram: Buffer;
   /** `ipc put|get shm|msg|sem KEY [NUMBER]`: System V objects, of which busybox knows nothing. */
   readonly ipc: Buffer;
+  /** `grpc-health PORT FILE` */
+  readonly grpcHealth: Buffer;
   /** This machine's `dash` and `hostname`, with the C library that they are linked to. */
   readonly dynamic: readonly Entry[];
   /** Kubernetes' program for all kinds of tests, where a set is made with it. */
