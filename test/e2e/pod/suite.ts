@@ -174,6 +174,21 @@ export class PodSuite {
     );
   }
 
+  /** Waits until an event of this reason, with such a message, has been told of a Pod. */
+  async untilEvent(name: string, reason: string, message: RegExp): Promise<void> {
+    const url = `/api/v1/namespaces/${this.namespace}/events?fieldSelector=involvedObject.name=${name}`;
+    let told: readonly string[] = [];
+    await eventually(
+      () => `${name} has an event ${reason} with ${message}; there are: ${told.join('; ')}`,
+      async () => {
+        const { items } = await this.cluster.get<{ readonly items: readonly { readonly reason: string; readonly message: string }[] }>(url);
+        told = items.map((event) => `${event.reason}: ${event.message}`);
+        return items.some((event) => event.reason === reason && message.test(event.message));
+      },
+      untilMs,
+    );
+  }
+
   get #started(): { readonly cluster: TempCluster; readonly watch: PodWatch } {
     if (this.#parts === undefined) throw new Error('the Pod suite has not begun: use it within a test or a hook');
     return this.#parts;
