@@ -29,7 +29,7 @@ const wanted = new Set(values.only.split(','));
 
 const [loadBefore = Number.NaN] = loadavg();
 const loopMonitor = new URL('loop-monitor.mjs', import.meta.url).pathname;
-const node = await TempNode.start({ criPlugin: true, onProgress: (what) => console.error(`${what} ...`) });
+const node = await TempNode.start({ criPlugin: true, stateInMemory: true, onProgress: (what) => console.error(`${what} ...`) });
 try {
   const loopFile = path.join(node.root, 'loop.json');
   const podwright = await node.startPodwright({

@@ -9,6 +9,8 @@ import { startExec, type Exec, type ExecParts } from './exec.ts';
 const capBytes = 16 * 1024 * 1024;
 /** How long output may still come after the process has ended, ms: a child in the background keeps the pipe. */
 const drainMs = 2_000;
+// One for all: without a reason each abort would make an error of its own, and that is slow.
+const over = new CodedError('canceled', 'the command has ended');
 
 export interface ExecResult {
   readonly stdout: Buffer;
@@ -77,7 +79,7 @@ class TimeLimit {
   end(): void {
     clearTimeout(this.#timer);
     this.#caller?.removeEventListener('abort', this.#onAbort);
-    this.#stop.abort();
+    this.#stop.abort(over);
   }
 }
 
@@ -98,5 +100,5 @@ async function drained(parts: ExecParts, readers: readonly CappedOutput[]): Prom
   const enough = new AbortController();
   const late = parts.clock.sleep(drainMs, enough.signal).catch(() => {});
   await Promise.race([Promise.all(readers.map((reader) => reader.done)), late]);
-  enough.abort();
+  enough.abort(over);
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { throwIfAborted } from '../lib/abort.ts';
 import { CodedError, errnoOf, isKind, messageOf } from '../lib/errors.ts';
-import { connectFifoWriter, makeFifos, openFifoInPlace, openFifoReader, removeFifos } from '../io/fifo.ts';
+import { connectFifoWriter, type FifoSet, makeFifos, openFifoInPlace, openFifoReader, removeFifos } from '../io/fifo.ts';
 import { killTree } from '../linux/process-tree.ts';
 import { buildExecProcess } from '../spec/exec-process.ts';
 import type { OciProcess } from '../spec/oci.ts';
@@ -90,26 +90,22 @@ export class Exec {
     return this.#stderr;
   }
 
-  /** Makes the FIFOs, opens our ends ahead of the shim's, and starts the process. */
+  /** Makes the FIFOs, opens our ends of the outputs ahead of the shim's, and starts the process. */
   async start(process: OciProcess, request: ExecRequest, signal: AbortSignal | undefined): Promise<void> {
     const { tasks } = this.#parts.containerd;
     // The shim insists on all outputs, or none; what nobody asked for is read and dropped.
-    const { stdin, stdout, stderr } = makeFifos(this.#folder, { stdin: request.stdin, stdout: true, stderr: !request.tty });
-    const open = request.inPlace === true ? openFifoInPlace : openFifoReader;
-    this.#stdout = stdout === undefined ? undefined : open(stdout);
-    this.#stderr = stderr === undefined ? undefined : open(stderr);
-    if (!request.stdout) this.#stdout?.resume();
-    if (!request.stderr) this.#stderr?.resume();
+    const fifos = makeFifos(this.#folder, { stdin: request.stdin, stdout: true, stderr: !request.tty });
     throwIfAborted(signal, 'start');
-    await tasks.exec(this.#container.id, {
-      execId: this.#execId,
-      terminal: request.tty,
-      stdin: stdin ?? '',
-      stdout: stdout ?? '',
-      stderr: stderr ?? '',
-      spec: jsonAny(processTypeUrl, process),
-    });
-    this.#known = true;
+    const created = this.#create(fifos, process, request);
+    created.catch(() => {});
+    // Containerd is at work meanwhile: the shim opens its ends at the start only.
+    await setImmediate();
+    try {
+      this.#openOutputs(fifos, request);
+    } finally {
+      await created;
+    }
+    throwIfAborted(signal, 'start');
     const started = tasks.start(this.#container.id, this.#execId);
     started.catch(() => {});
     // Asked meanwhile, so that the end of a quick command is known as soon as it has come; but only once the start is
@@ -117,7 +113,27 @@ export class Exec {
     await setImmediate();
     this.#exit = this.#wait();
     this.#pid = (await started).pid;
-    if (stdin !== undefined) this.#stdin = this.#openStdin(stdin);
+    if (fifos.stdin !== undefined) this.#stdin = this.#openStdin(fifos.stdin);
+  }
+
+  async #create({ stdin, stdout, stderr }: FifoSet, process: OciProcess, { tty }: ExecRequest): Promise<void> {
+    await this.#parts.containerd.tasks.exec(this.#container.id, {
+      execId: this.#execId,
+      terminal: tty,
+      stdin: stdin ?? '',
+      stdout: stdout ?? '',
+      stderr: stderr ?? '',
+      spec: jsonAny(processTypeUrl, process),
+    });
+    this.#known = true;
+  }
+
+  #openOutputs({ stdout, stderr }: FifoSet, request: ExecRequest): void {
+    const open = request.inPlace === true ? openFifoInPlace : openFifoReader;
+    this.#stdout = stdout === undefined ? undefined : open(stdout);
+    this.#stderr = stderr === undefined ? undefined : open(stderr);
+    if (!request.stdout) this.#stdout?.resume();
+    if (!request.stderr) this.#stderr?.resume();
   }
 
   /** Takes over what an earlier podwright started; false when the shim knows of no such process. */
@@ -188,9 +204,9 @@ export class Exec {
 
   /** Lets go of its streams and removes all trace of it; for when it has ended. */
   release(): void {
-    this.letGo();
     // After what the caller has to answer, which this would hold up.
     globalThis.setImmediate(() => {
+      this.letGo();
       // Not waited for: the shim waits up to ten seconds here for a pipe that a child may keep.
       if (this.#known) void deleteExec(this.#parts, this.#container.id, this.#execId);
       removeFifos(this.#folder);

@@ -7,6 +7,7 @@ import { type NodeFacts, writeFacts } from './node/facts.ts';
 import { KubeletDaemon, type KubeletOptions } from './node/kubelet.ts';
 import { findLeaks } from './node/leaks.ts';
 import { makeFacts } from './node/make-facts.ts';
+import { keepStateInMemory } from './node/mounts.ts';
 import { inNetwork, makeBridge, makeNetwork, writeConflist } from './node/network.ts';
 import { removeOnExit } from './node/on-exit.ts';
 import { PodwrightDaemon, type PodwrightOptions, type PodwrightSeat } from './node/podwright.ts';
@@ -24,6 +25,8 @@ export interface TempNodeOptions {
   readonly podwright?: boolean | PodwrightOptions;
   /** Starts an upstream kubelet on the node's CRI socket. */
   readonly kubelet?: boolean | KubeletOptions;
+  /** Keeps the daemons' state in memory, as /run is on a machine with systemd: for measurements. */
+  readonly stateInMemory?: boolean;
   /** Runs all of it in a network namespace of its own, where ports and firewall are nobody else's. */
   readonly ownNetwork?: boolean;
   /** Started when the node has its network, and waited for when the rest has been started. */
@@ -79,6 +82,7 @@ export class TempNode {
         certsFolder: path.join(facts.root, 'certs.d'),
         cgroupProcs: await makeCgroup(facts),
       };
+      if (options.stateInMemory === true) await keepStateInMemory(facts);
       if (facts.network !== undefined) await makeNetwork(facts, facts.network);
       await makeBridge(facts);
       await writeConflist(facts);

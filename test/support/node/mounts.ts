@@ -1,6 +1,16 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
 import type { NodeFacts } from './facts.ts';
-import { tryRun } from './run.ts';
+import { run, tryRun } from './run.ts';
+
+/** Puts a tmpfs where the node's containerd and its first podwright will keep their state. */
+export async function keepStateInMemory(facts: NodeFacts): Promise<void> {
+  for (const daemon of ['c', 'p']) {
+    const folder = path.join(facts.root, daemon, 'state');
+    await mkdir(folder, { recursive: true });
+    await run('mount', ['-t', 'tmpfs', '-o', 'mode=711', 'podwright-state', folder]);
+  }
+}
 
 /** Mount points below a node's folder, in the order in which they were made. */
 export async function findMounts(facts: NodeFacts): Promise<string[]> {
