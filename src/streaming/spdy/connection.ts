@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { InPlaceSocket } from '../../io/in-place-socket.ts';
 import { isKind, messageOf } from '../../lib/errors.ts';
@@ -68,6 +69,8 @@ export class SpdyConnection implements StreamSender {
   constructor(socket: Duplex, head: Buffer, events: SpdyEvents) {
     this.#socket = socket;
     this.#events = events;
+    // Each port that is being forwarded waits for it, half as many as there may be streams.
+    setMaxListeners(maxStreams, this.gone);
     socket.on('error', () => {});
     socket.once('close', () => this.#end());
     // Not before whoever made it has it.

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Readable, Writable } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { countBadInput, type ConnectionTools } from '../endpoint.ts';
@@ -9,6 +10,8 @@ const maxUnreadBytes = 256 * 1024;
 const probeMs = 1000;
 /** In the fifth version: the channel that closes another, whose number is the message. */
 const closeChannel = 255;
+/** A channel's number is a byte. */
+const maxChannels = 256;
 
 /** How messages are written: bytes behind their channel's number, or base64 behind its digit. */
 export type Coding = 'binary' | 'base64';
@@ -30,6 +33,7 @@ export class ChannelSocket {
     this.#socket = socket;
     this.#coding = coding;
     this.#canClose = canClose;
+    setMaxListeners(maxChannels, this.gone);
     this.#idle = new IdleTimer(tools.idleTimeoutMs, () => socket.close(1001, 'idle for too long'));
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary));
     socket.on('error', (error) => countBadInput(tools, `websocket: ${error.message}`));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import net from 'node:net';
 import { Writable } from 'node:stream';
 import { deflateSync } from 'node:zlib';
@@ -70,6 +70,20 @@ describe('a SPDY connection', () => {
     clients.push(client);
     return client;
   }
+
+  it('lets each of many streams wait for its end without a warning of a leak', async () => {
+    await connect();
+    await eventually('the connection is there', () => server.connections.length > 0);
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const signal = server.connections[0]?.gone;
+    const waiting = Array.from({ length: maxStreams / 2 }, () => assert.rejects(once(new EventEmitter(), 'connect', { signal })));
+    for (const client of clients) client.destroy();
+    await Promise.all(waiting);
+    process.off('warning', onWarning);
+    assert.deepEqual(warnings, []);
+  });
 
   it('carries streams both ways, each with its own end', async () => {
     const client = await connect();
