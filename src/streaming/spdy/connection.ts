@@ -58,6 +58,7 @@ export class SpdyConnection implements StreamSender {
   readonly #streams = new Map<number, SpdyStream>();
   readonly #gone = new AbortController();
   readonly #unsent = new Unsent();
+  readonly #unflushed: SpdyStream[] = [];
   #lastId = 0;
   #replied = false;
   #closing = false;
@@ -106,6 +107,11 @@ export class SpdyConnection implements StreamSender {
     }
     if (last === -1) socket.write(dataHead(streamId, 0, fin), sent);
     socket.uncork();
+  }
+
+  /** StreamSender: a stream holds back what it received. */
+  flushLater(stream: SpdyStream): void {
+    this.#unflushed.push(stream);
   }
 
   /** StreamSender: a stream is over. */
@@ -160,6 +166,14 @@ export class SpdyConnection implements StreamSender {
 
   /** Takes parts until there is none left, or one to be waited for. */
   #takeParts(parts: Iterator<FramePart>, lease: Lease): Promise<void> | undefined {
+    try {
+      return this.#takeAll(parts, lease);
+    } finally {
+      for (const stream of this.#unflushed.splice(0)) stream.flush();
+    }
+  }
+
+  #takeAll(parts: Iterator<FramePart>, lease: Lease): Promise<void> | undefined {
     // Going on to read when it closes, so that a peer's close is seen.
     for (let next = parts.next(); next.done !== true && !this.#closing; next = parts.next()) {
       const part = next.value;

@@ -5,6 +5,8 @@ import type { Headers } from './headers.ts';
 /** What a stream asks of its connection. */
 export interface StreamSender {
   sendData(streamId: number, chunks: readonly Buffer[], fin: boolean, sent: (error?: Error | null) => void): void;
+  /** The stream wants to be flushed when all that has come is taken, or as much as can be. */
+  flushLater(stream: SpdyStream): void;
   /** The stream is over; `clean` when both ends said so. */
   forget(stream: SpdyStream, clean: boolean): void;
 }
@@ -21,6 +23,7 @@ export class SpdyStream extends Duplex {
   readonly #sender: StreamSender;
   #onRead: (() => void) | undefined;
   #sink: Writable | undefined;
+  #isHolding = false;
   #receivedFin = false;
   #sentFin = false;
   #reset = false;
@@ -54,11 +57,25 @@ export class SpdyStream extends Duplex {
     // What was sent before there was a sink goes first.
     if (sink === undefined || this.readableLength > 0) return !this.push(Buffer.from(bytes)) && this.readableLength > maxUnreadBytes;
     if (!sink.writable) return false;
+    this.#holdBack(sink);
     if (bytes.length < minHeldBytes) sink.write(Buffer.from(bytes));
     else sink.write(bytes, lease.hold());
     if (sink.writableLength <= maxUnreadBytes) return false;
     sink.once('drain', () => this._read());
     return true;
+  }
+
+  #holdBack(sink: Writable): void {
+    if (this.#isHolding) return;
+    this.#isHolding = true;
+    sink.cork();
+    this.#sender.flushLater(this);
+  }
+
+  /** What was received since the last time goes to the sink, in one write however many frames it came in. */
+  flush(): void {
+    this.#isHolding = false;
+    this.#sink?.uncork();
   }
 
   /** Carries what the peer sends into `sink`, as `pipe` does, without a copy. It has to be the only reader. */

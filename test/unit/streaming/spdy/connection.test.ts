@@ -131,6 +131,27 @@ describe('a SPDY connection', () => {
     }
   });
 
+  it('writes what came in one read at once, however many frames that are', async () => {
+    const writes: Buffer[] = [];
+    const writev = (chunks: { chunk: Buffer }[], callback: () => void): void => {
+      writes.push(Buffer.concat(chunks.map(({ chunk }) => chunk)));
+      callback();
+    };
+    const write = (chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void => writev([{ chunk }], callback);
+    const sink = new Writable({ write, writev: writev as never });
+    server.onStream = (stream) => stream.carryTo(sink);
+    const client = await connect();
+    const stream = await client.open({});
+    const sent = randomBytes(100_000);
+    client.socket.cork();
+    for (let at = 0; at < sent.length; at += 100) stream.write(sent.subarray(at, at + 100));
+    stream.end();
+    client.socket.uncork();
+    await once(sink, 'finish');
+    assert.ok(Buffer.concat(writes).equals(sent));
+    assert.ok(writes.length < 20, `${writes.length} writes`);
+  });
+
   it('drops what comes for a sink that has gone, and carries on for the others', async () => {
     server.onStream = (stream) => {
       const sink = new SlowSink();
