@@ -4,10 +4,10 @@ import { TLSSocket } from 'node:tls';
 import { duplicate } from '../linux/libc.ts';
 
 /**
- * Takes bytes that lie in a buffer which is used again after `release`. Returns whether to read on; if not, nothing
- * more is read before `resume`.
+ * Takes bytes that lie in a buffer which is used again after `release`; `isFull` when there was no room for more in it.
+ * Returns whether to read on; if not, nothing more is read before `resume`.
  */
-export type TakeBytes = (bytes: Buffer, release: () => void) => boolean;
+export type TakeBytes = (bytes: Buffer, release: () => void, isFull: boolean) => boolean;
 
 /** As much as comes in one piece. */
 const bufferBytes = 128 * 1024;
@@ -100,9 +100,10 @@ class Input {
 
   #give(bytes: Buffer): boolean {
     let isOut = true;
-    return this.#take?.(bytes, () => {
+    const release = (): void => {
       if (isOut && this.#free.length < maxFree) this.#free.push(Buffer.from(bytes.buffer));
       isOut = false;
-    }) ?? false;
+    };
+    return this.#take?.(bytes, release, bytes.length === bufferBytes) ?? false;
   }
 }

@@ -12,7 +12,7 @@ export class OutputFlow {
   readonly #pacer: Pacer;
   readonly #done: Promise<void>;
   #bytes = 0;
-  #isWriting = false;
+  #writes = 0;
 
   constructor(source: Readable | undefined, sink: Writable | undefined, pacer: Pacer) {
     this.#sink = sink;
@@ -32,7 +32,7 @@ export class OutputFlow {
 
   /** Whether it waits for the client. */
   get isBlocked(): boolean {
-    return this.#isWriting || (this.#sink?.writableNeedDrain === true && !this.#sink.destroyed);
+    return this.#writes > 0 || (this.#sink?.writableNeedDrain === true && !this.#sink.destroyed);
   }
 
   #carry(source: Readable): Promise<void> {
@@ -47,20 +47,23 @@ export class OutputFlow {
 
   #readInPlace(source: InPlaceSocket): void {
     const sink = this.#sink;
-    source.readInPlace((bytes, release) => {
+    let hasStopped = false;
+    source.readInPlace((bytes, release, isFull) => {
       this.#bytes += bytes.length;
       if (!sink?.writable) {
         release();
         this.#pacer.resume(source);
         return false;
       }
-      this.#isWriting = true;
+      this.#writes++;
       sink.write(bytes, () => {
-        this.#isWriting = false;
+        this.#writes--;
         release();
-        this.#pacer.resume(source);
+        if (hasStopped && this.#writes === 0) this.#pacer.resume(source);
       });
-      return false;
+      // Even a write that is done is told so only behind this; with another before it, the client is slower.
+      hasStopped = !isFull || this.#writes > 1 || !this.#pacer.goesOn(source);
+      return !hasStopped;
     });
   }
 

@@ -11,6 +11,8 @@ const perTurn = 8;
 export class Pacer {
   readonly #waiting: Readable[] = [];
   #isRunning = false;
+  #alone: Readable | undefined;
+  #left = 0;
 
   /** Resumes a reader that has stopped, when it is its turn. */
   resume(reader: Readable): void {
@@ -18,10 +20,21 @@ export class Pacer {
     if (!this.#isRunning) this.#next();
   }
 
+  /**
+   * Whether a reader that has just read may do so again without another turn: as long as it is the only one, and no
+   * more than all together in one turn. Stopping and resuming costs as much as to carry what was read.
+   */
+  goesOn(reader: Readable): boolean {
+    return reader === this.#alone && this.#waiting.length === 0 && --this.#left > 0;
+  }
+
   #next(): void {
     this.#isRunning = true;
     setImmediate(() => {
-      for (const reader of this.#waiting.splice(0, perTurn)) reader.resume();
+      const turn = this.#waiting.splice(0, perTurn);
+      this.#alone = turn.length === 1 ? turn[0] : undefined;
+      this.#left = perTurn;
+      for (const reader of turn) reader.resume();
       if (this.#waiting.length > 0) this.#next();
       else this.#isRunning = false;
     });

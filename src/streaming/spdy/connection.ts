@@ -30,6 +30,8 @@ export interface SpdyEvents {
   onActivity(): void;
   /** Resumes the socket, when others have had their turns. */
   readOn(socket: Duplex): void;
+  /** Whether the socket may be read once more without that. */
+  goesOn(socket: Duplex): boolean;
 }
 
 /** How many streams a connection may have open. */
@@ -134,8 +136,10 @@ export class SpdyConnection implements StreamSender {
     }
     this.#isReading = true;
     if (socket instanceof InPlaceSocket) {
-      socket.readInPlace((bytes, release) => {
-        if (this.#take(bytes, new Lease(release))) this.#readOn();
+      socket.readInPlace((bytes, release, isFull) => {
+        if (!this.#take(bytes, new Lease(release))) return false;
+        if (isFull && this.#events.goesOn(socket)) return true;
+        this.#readOn();
         return false;
       });
       return;

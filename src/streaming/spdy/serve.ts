@@ -31,6 +31,7 @@ export function serveSpdy(
     onBadInput: (why) => countBadInput(tools, why),
     onActivity: () => idle.touch(),
     readOn: (reader) => tools.pacer.resume(reader),
+    goesOn: (reader) => tools.pacer.goesOn(reader),
   });
   connection.gone.addEventListener('abort', () => idle.stop(), { once: true });
   return connection;

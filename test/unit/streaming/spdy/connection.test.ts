@@ -6,6 +6,7 @@ import { Writable } from 'node:stream';
 import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { InPlaceSocket } from '../../../../src/io/in-place-socket.ts';
+import { Pacer } from '../../../../src/streaming/pacer.ts';
 import { maxStreams, SpdyConnection } from '../../../../src/streaming/spdy/connection.ts';
 import { headerDictionary } from '../../../../src/streaming/spdy/dictionary.ts';
 import type { SpdyStream } from '../../../../src/streaming/spdy/stream.ts';
@@ -16,6 +17,7 @@ import { SpdyClient } from '../../../support/spdy-client.ts';
 class Server {
   readonly listener = net.createServer({ allowHalfOpen: true }, (socket) => this.#accept(socket));
   readonly badInput: string[] = [];
+  readonly pacer = new Pacer();
   readonly connections: SpdyConnection[] = [];
   onStream: (stream: SpdyStream) => void = (stream) => void stream.pipe(stream);
 
@@ -35,7 +37,8 @@ class Server {
       onStream: (stream) => this.onStream(stream),
       onBadInput: (why) => void this.badInput.push(why),
       onActivity: () => {},
-      readOn: (socket) => void setImmediate(() => socket.resume()),
+      readOn: (reader) => this.pacer.resume(reader),
+      goesOn: (reader) => this.pacer.goesOn(reader),
     });
     this.connections.push(connection);
   }

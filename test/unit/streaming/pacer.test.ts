@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { PassThrough, Readable } from 'node:stream';
+import { Pacer } from '../../../src/streaming/pacer.ts';
+
+/** Counts how often it was resumed, and asks for more each time. */
+class Eager extends Readable {
+  turns = 0;
+  readonly #pacer: Pacer;
+
+  constructor(pacer: Pacer) {
+    super();
+    this.#pacer = pacer;
+  }
+
+  override resume(): this {
+    this.turns++;
+    this.#pacer.resume(this);
+    return this;
+  }
+}
+
+describe('the pacer of streams', () => {
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  it('lets some readers go on in each turn of the event loop, in the order they asked', async () => {
+    const pacer = new Pacer();
+    const readers = Array.from({ length: 20 }, () => new Eager(pacer));
+    for (const reader of readers) pacer.resume(reader);
+    const counts: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      await turn();
+      counts.push(readers.map((reader) => reader.turns).join(''));
+    }
+    assert.deepEqual(counts, [
+      '11111111000000000000',
+      '11111111111111110000',
+      '22221111111111111111',
+      '22222222222211111111',
+      '22222222222222222222',
+    ]);
+  });
+
+  it('lets a reader that is alone go on some times in its turn', async () => {
+    const pacer = new Pacer();
+    const reader = new PassThrough();
+    pacer.resume(reader);
+    for (let turns = 0; turns < 3; turns++) {
+      await turn();
+      const answers = Array.from({ length: 10 }, () => pacer.goesOn(reader));
+      assert.deepEqual(answers, [...Array(7).fill(true), false, false, false]);
+      pacer.resume(reader);
+    }
+  });
+
+  it('lets nobody go on while others wait or had the same turn', async () => {
+    const pacer = new Pacer();
+    const [one, two] = [new PassThrough(), new PassThrough()];
+    assert.equal(pacer.goesOn(one), false);
+    pacer.resume(one);
+    await turn();
+    pacer.resume(two);
+    assert.equal(pacer.goesOn(one), false);
+    pacer.resume(one);
+    await turn();
+    assert.equal(pacer.goesOn(one), false);
+    assert.equal(pacer.goesOn(two), false);
+  });
+});
