@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { busyboxImage } from '../../../hack/images/catalogue.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import { eventually } from '../../support/eventually.ts';
+import { SpdyClient } from '../../support/spdy-client.ts';
 
 describe('the metrics of podwright', function () {
   this.timeout(60_000);
@@ -56,6 +58,18 @@ describe('the metrics of podwright', function () {
       assert.equal((after.get(name) ?? 0) - (before.get(name) ?? 0), 1, result);
     }
     assert.equal(after.get('podwright_image_pulls_in_progress'), 0);
+  });
+
+  it('count the streams that were ended for what a client sent', async () => {
+    const bad = 'podwright_streaming_bad_input_total';
+    const before = (await scrape()).get(bad) ?? Number.NaN;
+    const container = await (await cri().runPod()).run();
+    const { url } = await cri().call('Exec', { containerId: container.id, cmd: ['cat'], stdin: true, stdout: true });
+    const client = await SpdyClient.connect(url);
+    // Half a frame is waited for; one of a version that nobody has ever spoken is not.
+    client.socket.write(Buffer.from('8fff00010000000000000000', 'hex'));
+    await once(client.socket, 'close');
+    assert.equal((await scrape()).get(bad), before + 1);
   });
 
   it('tell what the process uses, and how late its event loop is', async () => {

@@ -91,7 +91,8 @@ describe('what was recorded from', () => {
 
   it('is there of every client and transport', () => {
     const names = recordings.map(({ name }) => name);
-    for (const what of ['crictl-exec', 'crictl-attach', 'crictl-portforward', 'kubelet-exec']) {
+    const ofEach = ['crictl', 'kubectl'].flatMap((client) => ['exec', 'attach', 'portforward'].map((kind) => `${client}-${kind}`));
+    for (const what of [...ofEach, 'kubelet-exec']) {
       for (const transport of ['spdy', 'websocket']) assert.ok(names.includes(`${what}-${transport}`), `${what}-${transport}`);
     }
   });
