@@ -8,6 +8,7 @@ import { silentLog } from '../../lib/log.ts';
 import { buildNetwork } from '../network.ts';
 import { criPluginRuns } from './cri-plugin.ts';
 import { type Finding, judge, type NodeFindings } from './findings.ts';
+import { findConfiguredKubelet } from './kubeadm.ts';
 import { findKubelets } from './kubelet.ts';
 
 /** How long each of the others may take to answer, ms. */
@@ -15,15 +16,16 @@ const answerMs = 5_000;
 
 /** Looks at the machine as `podwright check` does: changes nothing, and needs no podwright that runs. */
 export async function checkNode(config: Config): Promise<Finding[]> {
-  const [containerd, podwright, networkFault, kubelets] = await Promise.all([
+  const [containerd, podwright, networkFault, kubelets, configuredKubelet] = await Promise.all([
     askContainerd(config),
     askRuntime(config.socket, answerMs).catch((error: unknown) => ({ error: reasonOf(error) })),
     askNetwork(config),
     findKubelets(),
+    findConfiguredKubelet(),
   ]);
   // As sd_booted(3) does.
   const systemdRuns = existsSync('/run/systemd/system');
-  return judge({ config, containerd, podwright, networkFault, kubelets, systemdRuns });
+  return judge({ config, containerd, podwright, networkFault, kubelets, configuredKubelet, systemdRuns });
 }
 
 async function askContainerd({ containerd: { address, namespace } }: Config): Promise<NodeFindings['containerd']> {

@@ -17,6 +17,8 @@ export interface NodeFindings {
   /** What NetworkReady would say, asked without podwright; empty where the network is ready. */
   readonly networkFault: string;
   readonly kubelets: readonly (Kubelet | UnreadableKubelet)[];
+  /** What is to run as the node's kubelet, which is looked at where none runs. */
+  readonly configuredKubelet: Kubelet | UnreadableKubelet | undefined;
   readonly systemdRuns: boolean;
 }
 
@@ -68,8 +70,13 @@ function judgeDriver({ config, systemdRuns }: NodeFindings): Finding[] {
   return [wrong(`the cgroup driver is systemd, and systemd does not run here: set SystemdCgroup = false in [runtimes.${handler}.options] and restart podwright`)];
 }
 
-function judgeKubelets({ config, kubelets }: NodeFindings): Finding[] {
-  if (kubelets.length === 0) return [note('no kubelet runs on this machine')];
+function judgeKubelets({ config, kubelets, configuredKubelet }: NodeFindings): Finding[] {
+  if (kubelets.length > 0) return judgeEach(config, kubelets);
+  if (configuredKubelet === undefined) return [note('no kubelet runs on this machine')];
+  return [note('no kubelet runs on this machine: journalctl -u kubelet says why it ended'), ...judgeEach(config, [configuredKubelet])];
+}
+
+function judgeEach(config: Config, kubelets: NodeFindings['kubelets']): Finding[] {
   const faults: Finding[] = [];
   const readable: Kubelet[] = [];
   for (const kubelet of kubelets) {

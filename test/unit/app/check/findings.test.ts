@@ -16,6 +16,7 @@ const healthy: NodeFindings = {
       cgroupDriver: undefined,
     },
   ],
+  configuredKubelet: undefined,
   systemdRuns: true,
 };
 
@@ -51,6 +52,19 @@ describe('a look at the node', () => {
 
   it('notes that no kubelet runs, which is no fault', () => {
     assert.deepEqual(judge({ ...healthy, kubelets: [] }).at(-1), { level: 'note', text: 'no kubelet runs on this machine' });
+  });
+
+  it('looks at the one that is to run where none runs: with no runtime at its socket it ends at once', () => {
+    const text = 'no kubelet runs on this machine: journalctl -u kubelet says why it ended';
+    const name = 'kubelet that kubeadm configured';
+    const misled = { name, runtimeEndpoint: { value: 'unix:///run/x.sock', from: 'containerRuntimeEndpoint in /k.yaml' }, cgroupDriver: undefined };
+    assert.deepEqual(judge({ ...healthy, kubelets: [], configuredKubelet: misled }).at(-2), { level: 'note', text });
+    assert.deepEqual(faults({ kubelets: [], configuredKubelet: misled }), [
+      'the kubelet that kubeadm configured asks for its containers at unix:///run/x.sock (containerRuntimeEndpoint in /k.yaml), and podwright serves at ' +
+        'unix:///run/podwright/podwright.sock: set containerRuntimeEndpoint: unix:///run/podwright/podwright.sock in its configuration ' +
+        '(with kubeadm criSocket, too) and restart it',
+    ]);
+    assert.deepEqual(faults({ configuredKubelet: misled }), []);
   });
 
   it('names a kubelet that cannot read its configuration', () => {
