@@ -2,19 +2,21 @@ import assert from 'node:assert/strict';
 import { PassThrough, Readable } from 'node:stream';
 import { Pacer } from '../../../src/streaming/pacer.ts';
 
-/** Counts how often it was resumed, and asks for more each time. */
+/** Counts how often it was resumed, and asks for more each time until it has had enough. */
 class Eager extends Readable {
   turns = 0;
   readonly #pacer: Pacer;
+  readonly #enough: number;
 
-  constructor(pacer: Pacer) {
+  constructor(pacer: Pacer, enough: number) {
     super();
     this.#pacer = pacer;
+    this.#enough = enough;
   }
 
   override resume(): this {
     this.turns++;
-    this.#pacer.resume(this);
+    if (this.turns < this.#enough) this.#pacer.resume(this);
     return this;
   }
 }
@@ -24,7 +26,7 @@ describe('the pacer of streams', () => {
 
   it('lets some readers go on in each turn of the event loop, in the order they asked', async () => {
     const pacer = new Pacer();
-    const readers = Array.from({ length: 20 }, () => new Eager(pacer));
+    const readers = Array.from({ length: 20 }, () => new Eager(pacer, 3));
     for (const reader of readers) pacer.resume(reader);
     const counts: string[] = [];
     for (let i = 0; i < 5; i++) {
