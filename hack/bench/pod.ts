@@ -25,8 +25,8 @@ export function podConfig(runtime: Runtime, logDirectory: string): object {
   };
 }
 
-/** The config of a container that runs `command`. */
-export function containerConfig(imageId: string, command: readonly string[]): object {
+/** The config of a container that runs `command`, and may have as much memory. */
+export function containerConfig(imageId: string, command: readonly string[], memoryMb = 64): object {
   return {
     metadata: { name: 'main', attempt: 0 },
     image: { image: imageId },
@@ -34,7 +34,7 @@ export function containerConfig(imageId: string, command: readonly string[]): ob
     logPath: 'main/0.log',
     labels: { 'io.kubernetes.container.name': 'main' },
     linux: {
-      resources: { cpuShares: '102', memoryLimitInBytes: '67108864' },
+      resources: { cpuShares: '102', memoryLimitInBytes: String(memoryMb * 1024 ** 2) },
       securityContext: { namespaceOptions: { network: 'POD', pid: 'CONTAINER', ipc: 'POD' } },
     },
   };

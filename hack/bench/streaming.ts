@@ -37,7 +37,7 @@ export async function streaming(bench: StreamBench, ours: Runtime, theirs: Runti
       const stalled = await stalledStreams(runtime, pod);
       add('stalled out', runtime, stalled.out);
       add('stalled in', runtime, stalled.in);
-      await callsAmidStreams(runtime, pod, timings);
+      add('together', runtime, await callsAmidStreams(runtime, pod, timings));
     }
   }
   for (const pod of pods.values()) await pod.stop();
@@ -59,6 +59,7 @@ export async function streaming(bench: StreamBench, ours: Runtime, theirs: Runti
     both('port-forward, MB/s to the Pod', 'to', { atLeastRatio: 1 }),
     both('a client that takes nothing, MB', 'stalled out', { limit: 2 }),
     both('a command that takes nothing, MB', 'stalled in', { limit: 2 }),
+    both('100 streams together, MB/s', 'together', {}),
     { name: 'call amid 100 streams, p99 ms', ours: amid(ours), theirs: amid(theirs), limit: 50 },
   ];
 }

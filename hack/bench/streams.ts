@@ -45,7 +45,8 @@ export class StreamPod {
     this.#sandboxId = (await call<{ podSandboxId: string }>(this.#runtime, 'RunPodSandbox', { config })).podSandboxId;
     const { containerId } = await call<{ containerId: string }>(this.#runtime, 'CreateContainer', {
       podSandboxId: this.#sandboxId,
-      config: containerConfig(image, ['sh', '-c', servers.join('\n')]),
+      // A hundred execs that start at once have a hundred runc init.
+      config: containerConfig(image, ['sh', '-c', servers.join('\n')], 1024),
       sandboxConfig: config,
     });
     this.#containerId = containerId;
