@@ -1,6 +1,7 @@
 import type { StreamingConfig } from '../config/config.ts';
 import type { Streams } from '../cri/runtime/streams.ts';
 import type { Log } from '../lib/log.ts';
+import { processorWait } from '../linux/processor-wait.ts';
 import { AbandonedExecs } from '../pod/abandoned-execs.ts';
 import type { Parts } from '../pod/parts.ts';
 import { serveAttach } from '../streaming/attach.ts';
@@ -30,7 +31,7 @@ export async function startStreaming(config: StreamingConfig, parts: Parts, base
   await server.start();
   const abandoned = new AbandonedExecs(parts, config.killAbandoned);
   const recovered = abandoned.recover();
-  const pacer = new Pacer();
+  const pacer = new Pacer(processorWait());
   const counters: StreamingCounters = { badInput: 0 };
   const tools: ConnectionTools = {
     log,

@@ -67,4 +67,40 @@ describe('the pacer of streams', () => {
     assert.equal(pacer.goesOn(one), false);
     assert.equal(pacer.goesOn(two), false);
   });
+
+  it('pauses between the turns of many while its thread has to wait for a processor', async () => {
+    let [waitedMs, step] = [0, 3];
+    const pauses: number[] = [];
+    const later = (act: () => void, ms: number): void => {
+      pauses.push(ms);
+      setImmediate(act);
+    };
+    const pacer = new Pacer(() => (waitedMs += step), later);
+    const readers = Array.from({ length: 20 }, () => new Eager(pacer, 100));
+    for (const reader of readers) pacer.resume(reader);
+    for (let i = 0; i < 10; i++) await turn();
+    assert.deepEqual(pauses.slice(0, 7), [1.5, 3, 4, 4, 4, 4, 4]);
+    step = 0;
+    for (let i = 0; i < 20; i++) await turn();
+    assert.ok((pauses.at(-1) ?? 0) < 1, 'it pauses less and less');
+    const before = pauses.length;
+    for (let i = 0; i < 10; i++) await turn();
+    assert.equal(pauses.length, before, 'and in the end no more');
+    assert.ok(readers.every((reader) => reader.turns > 10));
+  });
+
+  it('never pauses where one turn has room for all', async () => {
+    let waitedMs = 0;
+    const pacer = new Pacer(
+      () => (waitedMs += 100),
+      () => assert.fail('a pause'),
+    );
+    const readers = Array.from({ length: 8 }, () => new Eager(pacer, 100));
+    for (const reader of readers) pacer.resume(reader);
+    for (let i = 0; i < 5; i++) await turn();
+    assert.deepEqual(
+      readers.map((reader) => reader.turns > 0),
+      readers.map(() => true),
+    );
+  });
 });
