@@ -63,7 +63,7 @@ export async function callsAmidStreams(runtime: Runtime, pod: StreamPod, timings
   };
   for (const url of urls) sink.send(url);
   // Starting them keeps all processors busy by itself, and is not what is measured.
-  await eventually('all streams flow', () => flowing === busy, 120_000);
+  await eventually(() => `all ${busy} streams flow, ${flowing} do`, () => flowing === busy, 120_000);
   const [began, before] = [performance.now(), await count()];
   await atOnce(async () => {
     while (performance.now() < began + 5_000) {
