@@ -1,12 +1,12 @@
 import path from 'node:path';
 import type { Containerd } from '../containerd/client.ts';
-import { processArguments, processIds } from '../linux/procfs.ts';
+import { parentId, processArguments, processIds } from '../linux/procfs.ts';
 
 /**
  * Kills shims that containerd has lost: a podwright that was killed in the very moment of a task's creation cancels
  * it, and containerd may then forget the shim that it had just started. Only those are taken that were started by this
- * containerd, in this namespace, for an id of the CRI's shape that neither a task nor a container is called by.
- * Answers how many there were.
+ * containerd, in this namespace, for an id of the CRI's shape that neither a task nor a container is called by, and
+ * that serve no task. Answers how many there were.
  */
 export async function endLostShims(
   containerd: Containerd,
@@ -20,7 +20,11 @@ export async function endLostShims(
     ...tasks.map(({ containerId }) => containerId),
     ...containers.flatMap(({ id, sandboxId }) => [id, sandboxId]),
   ]);
-  const lost = shims.filter(({ id }) => !known.has(id));
+  const unknown = shims.filter(({ id }) => !known.has(id));
+  if (unknown.length === 0) return 0;
+  // A shim has the id of whichever of its Pod's containers came first, and that one may have been removed since.
+  const inUse = new Set(await Promise.all(tasks.map(({ pid }) => parentId(pid))));
+  const lost = unknown.filter(({ pid }) => !inUse.has(pid));
   for (const { pid } of lost) kill(pid);
   return lost.length;
 }

@@ -15,9 +15,20 @@ export async function processStartTicks(pid: number): Promise<bigint | undefined
   return text === undefined ? undefined : parseStartTicks(text);
 }
 
-/** The 22nd field of /proc/PID/stat. The second one, the name, may hold blanks and brackets. */
+/** Whose child a process is; undefined when there is no such process. */
+export async function parentId(pid: number): Promise<number | undefined> {
+  const text = await readProc(`/proc/${pid}/stat`);
+  return text === undefined ? undefined : Number(fieldsAfterName(text)[1]);
+}
+
+/** The fields of /proc/PID/stat from the third on. The second one, the name, may hold blanks and brackets. */
+function fieldsAfterName(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+/** The 22nd field of /proc/PID/stat. */
 export function parseStartTicks(stat: string): bigint | undefined {
-  const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const field = fieldsAfterName(stat)[19];
   return field !== undefined && /^\d+$/.test(field) ? BigInt(field) : undefined;
 }
 
