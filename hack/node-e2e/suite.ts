@@ -36,7 +36,7 @@ export async function runSuite({ node, procs }: SuiteSeat, names: readonly strin
     [
       `--procs=${procs}`,
       '--flake-attempts=2',
-      '--timeout=90m',
+      '--timeout=40m',
       '--no-color',
       `--output-dir=${folder}`,
       '--json-report=report.json',
