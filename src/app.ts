@@ -2,7 +2,7 @@ import path from 'node:path';
 import { warnOfCriPlugin } from './app/check/cri-plugin.ts';
 import { claimPlaces } from './app/claim.ts';
 import { linuxKernel } from './app/linux-kernel.ts';
-import { endLostShims } from './app/lost-shims.ts';
+import { endLostShims, LostShims } from './app/lost-shims.ts';
 import { buildImages } from './app/images.ts';
 import { containerDefaults } from './app/container-defaults.ts';
 import { nodeFiles } from './app/node-files.ts';
@@ -118,6 +118,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   await recover(parts);
   const shims = await endLostShims(containerd, config.containerd);
   if (shims > 0) log.warn({ shims }, 'killed shims that containerd had lost');
+  const lostShims = LostShims.of(containerd, config.containerd, () => [...sandboxes.values()].map(({ id }) => id), log);
   const tookOver = holder.takeOver();
   network.cleanUp(() => [...sandboxes.values()].map(({ id }) => id));
 
@@ -137,6 +138,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const { puller } = images;
   await metrics?.serve({ running: () => server.running, parts, puller, logs, streaming, containerd }, log);
   await server.start();
+  lostShims.start();
   // So that the first Pod does not wait for it (0.2 s and more); a Pod that comes sooner shares the pull.
   images.pods.ensure(config.images.sandbox, runtimes.get('').snapshotter).catch((error: unknown) => {
     log.debug({ image: config.images.sandbox, error: messageOf(error) }, 'the sandbox image cannot be pulled yet');
@@ -144,6 +146,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
 
   return {
     async stop() {
+      lostShims.stop();
       await server.stop(drainMs);
       await metrics?.stop();
       await streaming.stop(drainMs);

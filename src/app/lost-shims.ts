@@ -1,19 +1,35 @@
 import path from 'node:path';
 import type { Containerd } from '../containerd/client.ts';
+import { messageOf } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
 import { parentId, processArguments, processIds } from '../linux/procfs.ts';
 
+const lookMs = 5_000;
+/** The first finds suspects, the second is sure, and the third is for what was still on its way in the first. */
+const looksAfterRemoval = 3;
+
+/** Which containerd's shims are meant, and of which namespace. */
+export interface ShimsOf {
+  readonly address: string;
+  readonly namespace: string;
+}
+
+/** Kills the shims that containerd has lost, as `findLostShims` finds them. Answers how many there were. */
+export async function endLostShims(containerd: Containerd, of: ShimsOf): Promise<number> {
+  const lost = await findLostShims(containerd, of);
+  for (const pid of lost) kill(pid);
+  return lost.length;
+}
+
 /**
- * Kills shims that containerd has lost: a podwright that was killed in the very moment of a task's creation cancels
- * it, and containerd may then forget the shim that it had just started. Only those are taken that were started by this
- * containerd, in this namespace, for an id of the CRI's shape that neither a task nor a container is called by, and
- * that serve no task. Answers how many there were.
+ * The process ids of shims that containerd has lost: a podwright that was killed in the very moment of a task's creation
+ * cancels it, and containerd may then forget the shim that it had just started. Only those are taken that were started by
+ * this containerd, in this namespace, for an id of the CRI's shape that neither a task nor a container is called by, and
+ * that serve no task.
  */
-export async function endLostShims(
-  containerd: Containerd,
-  of: { readonly address: string; readonly namespace: string },
-): Promise<number> {
+async function findLostShims(containerd: Containerd, of: ShimsOf): Promise<number[]> {
   const shims = await shimsOf(of);
-  if (shims.length === 0) return 0;
+  if (shims.length === 0) return [];
   // Asked after the look at the processes: what is made meanwhile is known then, and its shim was not seen.
   const [tasks, containers] = await Promise.all([containerd.tasks.list(), containerd.containers.list([])]);
   const known = new Set([
@@ -21,12 +37,65 @@ export async function endLostShims(
     ...containers.flatMap(({ id, sandboxId }) => [id, sandboxId]),
   ]);
   const unknown = shims.filter(({ id }) => !known.has(id));
-  if (unknown.length === 0) return 0;
+  if (unknown.length === 0) return [];
   // A shim has the id of whichever of its Pod's containers came first, and that one may have been removed since.
   const inUse = new Set(await Promise.all(tasks.map(({ pid }) => parentId(pid))));
-  const lost = unknown.filter(({ pid }) => !inUse.has(pid));
-  for (const { pid } of lost) kill(pid);
-  return lost.length;
+  return unknown.filter(({ pid }) => !inUse.has(pid)).map(({ pid }) => pid);
+}
+
+/**
+ * Ends shims that containerd loses while podwright runs. Two containers of a Pod that are created at the same moment may
+ * each start a shim, of which containerd then knows one; once in some thousand Pods of a busy node the other stayed when
+ * the Pod was gone. So after Pods have been removed there is a look, and one that is lost in two looks is killed: a shim
+ * whose last task was just deleted needs a moment to end by itself.
+ */
+export class LostShims {
+  readonly #find: () => Promise<readonly number[]>;
+  readonly #podIds: () => readonly string[];
+  readonly #log: Log;
+  #before: readonly string[] = [];
+  #suspects: ReadonlySet<number> = new Set();
+  #looksLeft = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `find` gives the process ids of those that are lost now, `podIds` the Pods that there are. */
+  constructor(find: () => Promise<readonly number[]>, podIds: () => readonly string[], log: Log) {
+    this.#find = find;
+    this.#podIds = podIds;
+    this.#log = log;
+  }
+
+  static of(containerd: Containerd, of: ShimsOf, podIds: () => readonly string[], log: Log): LostShims {
+    return new LostShims(() => findLostShims(containerd, of), podIds, log);
+  }
+
+  /** Looks every some seconds whether Pods have gone, until `stop`. */
+  start(): void {
+    this.#timer = setInterval(() => void this.look(), lookMs).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** One look; it asks nobody while no Pod has gone. */
+  async look(): Promise<void> {
+    const ids = this.#podIds();
+    const there = new Set(ids);
+    if (this.#before.some((id) => !there.has(id))) this.#looksLeft = looksAfterRemoval;
+    this.#before = ids;
+    if (this.#looksLeft === 0) return;
+    this.#looksLeft -= 1;
+    try {
+      const lost = await this.#find();
+      const again = lost.filter((pid) => this.#suspects.has(pid));
+      for (const pid of again) kill(pid);
+      if (again.length > 0) this.#log.warn({ shims: again.length }, 'killed shims that containerd had lost');
+      this.#suspects = new Set(lost.filter((pid) => !again.includes(pid)));
+    } catch (error) {
+      this.#log.debug({ error: messageOf(error) }, 'could not look for lost shims');
+    }
+  }
 }
 
 interface Shim {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { endLostShims, shimId } from '../../../src/app/lost-shims.ts';
+import { endLostShims, LostShims, shimId } from '../../../src/app/lost-shims.ts';
 import type { Containerd } from '../../../src/containerd/client.ts';
+import { silentLog } from '../../../src/lib/log.ts';
 
 describe('a shim of this containerd', () => {
   const id = 'a'.repeat(64);
@@ -51,5 +52,71 @@ describe('a shim whose id nobody is called by', () => {
   it('is left alone while it serves a task: the container that it was started for may have been removed since', async () => {
     assert.equal(await endLostShims(containerdWith([{ containerId: 'other', pid }]), of), 0);
     assert.equal(shim.exitCode ?? shim.signalCode, null);
+  });
+});
+
+describe('a shim that containerd loses while podwright runs', () => {
+  let shim: ChildProcess;
+  let pods: string[];
+  let lost: number[];
+  let asked: number;
+  let shims: LostShims;
+  beforeEach(() => {
+    shim = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    [pods, lost, asked] = [['one', 'two'], [shim.pid ?? 0], 0];
+    const find = async (): Promise<number[]> => {
+      asked += 1;
+      return lost;
+    };
+    shims = new LostShims(find, () => [...pods], silentLog);
+  });
+  afterEach(() => void shim.kill('SIGKILL'));
+
+  it('is killed when two looks after the removal of a Pod found it', async () => {
+    const ended = once(shim, 'exit');
+    await shims.look();
+    pods.pop();
+    await shims.look();
+    assert.equal(shim.exitCode ?? shim.signalCode, null, 'once is not enough');
+    await shims.look();
+    assert.deepEqual(await ended, [null, 'SIGKILL']);
+  });
+
+  it('is left alone where the second look finds it no more', async () => {
+    await shims.look();
+    pods.pop();
+    await shims.look();
+    lost = [];
+    await shims.look();
+    await shims.look();
+    assert.equal(asked, 3);
+    assert.equal(shim.exitCode ?? shim.signalCode, null);
+  });
+
+  it('is looked for only after the removal of a Pod', async () => {
+    for (let looks = 0; looks < 3; looks++) await shims.look();
+    pods.push('three');
+    await shims.look();
+    assert.equal(asked, 0);
+    pods.shift();
+    for (let looks = 0; looks < 6; looks++) await shims.look();
+    assert.equal(asked, 3);
+  });
+
+  it('is looked for again after a look that failed', async () => {
+    const failing = new LostShims(
+      async () => {
+        asked += 1;
+        if (asked === 1) throw new Error('containerd is away');
+        return lost;
+      },
+      () => [...pods],
+      silentLog,
+    );
+    const ended = once(shim, 'exit');
+    await failing.look();
+    pods.pop();
+    for (let looks = 0; looks < 3; looks++) await failing.look();
+    assert.deepEqual(await ended, [null, 'SIGKILL']);
   });
 });
