@@ -17,6 +17,7 @@ export type StartParts = Pick<
   | 'containerd'
   | 'runtimes'
   | 'logs'
+  | 'pauses'
   | 'sandboxes'
   | 'containers'
   | 'containerRecords'
@@ -56,7 +57,7 @@ async function start(parts: StartParts, sandbox: Sandbox, container: Container):
   const { containerd } = parts;
   const { id, record } = container;
   const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
-  const streams = await makeOutput(parts, container);
+  const [streams] = await Promise.all([makeOutput(parts, container), parts.pauses.settledAmidMany(sandbox.id)]);
   const rootfs = container.rootfs ?? (await containerd.snapshots(record.snapshotter).mounts(id));
   container.rootfs = undefined;
   const { pid } = await createTask(

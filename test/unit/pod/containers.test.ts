@@ -211,6 +211,57 @@ describe('a container', () => {
     assert.equal(world.parts.containers.size, 0);
   });
 
+  describe('whose pause container is still being made', () => {
+    /** Sandboxes whose pause containers are made when they are released. */
+    const pausing = async (count: number): Promise<{ readonly id: string; readonly release: () => void }[]> => {
+      const held = [];
+      for (let n = 0; n < count; n += 1) {
+        const hold = world.containerd.faults.hold('tasks.create');
+        const metadata = { name: `pausing-${n}`, namespace: 'default', uid: `uid-${n}`, attempt: 0 };
+        held.push({ id: await runSandbox(world.parts, { config: sandboxConfig({ metadata }), runtimeHandler: '' }), release: () => hold.release() });
+        await hold.arrived;
+      }
+      return held;
+    };
+    const createIn = async (sandboxId: string): Promise<Container> => {
+      const id = await createContainer(world.parts, world.parts.sandboxes.get(sandboxId), { config: containerConfig() });
+      return world.parts.containers.get(id);
+    };
+    const hasTask = (id: string): boolean =>
+      world.containerd.faults.calls.some(({ method, args }) => method === 'tasks.create' && (args[0] as { containerId: string }).containerId === id);
+
+    it('is started beside it', async () => {
+      const [one] = await pausing(1);
+      const container = await createIn(one?.id ?? '');
+      await startContainer(world.parts, container);
+      assert.equal(container.state, 'CONTAINER_RUNNING');
+      one?.release();
+    });
+
+    it('is started after it where many are being made', async () => {
+      const held = await pausing(3);
+      const container = await createIn(held[2]?.id ?? '');
+      const starting = startContainer(world.parts, container);
+      for (let turns = 0; turns < 20; turns += 1) await new Promise(setImmediate);
+      assert.equal(hasTask(container.id), false);
+      held[2]?.release();
+      await starting;
+      assert.equal(container.state, 'CONTAINER_RUNNING');
+      for (const one of held) one.release();
+    });
+
+    it('is started where that cannot be made', async () => {
+      const held = await pausing(3);
+      const container = await createIn(held[2]?.id ?? '');
+      world.containerd.faults.failNext('tasks.create', new CodedError('internal', 'no pause'));
+      const starting = startContainer(world.parts, container);
+      held[2]?.release();
+      await starting;
+      assert.equal(container.state, 'CONTAINER_RUNNING');
+      for (const one of held) one.release();
+    });
+  });
+
   it('whose label has no key is created all the same, and tells of the label', async () => {
     const labels = { '': 'odd', app: 'web' };
     const container = await create({ labels });
