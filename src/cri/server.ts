@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, isWithin } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { RpcHandlers, StreamingRpc, UnaryRpc } from './handlers.ts';
 import type { CallScope } from './call.ts';
@@ -94,17 +94,13 @@ export class CriServer {
     this.#waiting.abort();
     await this.#removeSocketFile?.();
     this.#listener.close();
-    const over = new AbortController();
     const closed = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()));
-    const within = async (ms: number): Promise<boolean> =>
-      Promise.race([closed.then(() => true), clock.sleep(ms, over.signal).then(() => false, () => false)]);
     try {
-      if (await within(graceMs)) return;
+      if (await isWithin(clock, graceMs, closed)) return;
       log.warn({ calls: this.#calls.size, graceMs }, 'calls outlived the grace time and are aborted');
       this.#calls.abortAll(stopping);
-      await within(abortedGraceMs);
+      await isWithin(clock, abortedGraceMs, closed);
     } finally {
-      over.abort();
       this.#grpc.forceShutdown();
     }
   }

@@ -1,5 +1,8 @@
 import { CodedError } from './errors.ts';
 
+/** The reason of an abort that tells nobody anything. Without one, each abort makes an error with a stack, and that is slow. */
+export const nothingMore = new CodedError('canceled', 'it has ended');
+
 /** Throws what made `signal` abort, as a CodedError: `deadlineExceeded` for a time-out, else `canceled`. */
 export function throwIfAborted(signal: AbortSignal | undefined, what: string): void {
   if (signal?.aborted) throw abortError(signal, what);

@@ -1,9 +1,25 @@
+import { nothingMore } from './abort.ts';
+
 /** Where podwright gets time from; tests hand in their own. */
 export interface Clock {
   /** Wall-clock time in nanoseconds since the epoch. */
   nowNs(): bigint;
   /** Resolves after `ms` milliseconds, or rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Whether `promise` is fulfilled within `ms` milliseconds; rejects as it does. The promise itself goes on. */
+export async function isWithin(clock: Clock, ms: number, promise: Promise<unknown>): Promise<boolean> {
+  const enough = new AbortController();
+  const late = clock.sleep(ms, enough.signal).then(
+    () => false,
+    () => false,
+  );
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    enough.abort(nothingMore);
+  }
 }
 
 /** The longest that one of Node's timers waits, ms, some 24 days; a longer one would end at once. */

@@ -1,6 +1,6 @@
 import { CodedError, wrapError } from '../lib/errors.ts';
-import { throwIfAborted, untilAborted } from '../lib/abort.ts';
-import { maxTimerMs } from '../lib/clock.ts';
+import { nothingMore, throwIfAborted, untilAborted } from '../lib/abort.ts';
+import { isWithin, maxTimerMs } from '../lib/clock.ts';
 import { readCapped, type CappedOutput } from '../io/fifo.ts';
 import type { Container } from './container.ts';
 import { startExec, type Exec, type ExecParts } from './exec.ts';
@@ -9,8 +9,6 @@ import { startExec, type Exec, type ExecParts } from './exec.ts';
 const capBytes = 16 * 1024 * 1024;
 /** How long output may still come after the process has ended, ms: a child in the background keeps the pipe. */
 const drainMs = 2_000;
-// One for all: without a reason each abort would make an error of its own, and that is slow.
-const over = new CodedError('canceled', 'the command has ended');
 
 export interface ExecResult {
   readonly stdout: Buffer;
@@ -79,7 +77,7 @@ class TimeLimit {
   end(): void {
     clearTimeout(this.#timer);
     this.#caller?.removeEventListener('abort', this.#onAbort);
-    this.#stop.abort(over);
+    this.#stop.abort(nothingMore);
   }
 }
 
@@ -97,8 +95,5 @@ async function exitCodeOf(exec: Exec, limit: TimeLimit): Promise<number> {
 
 /** Waits for the end of both streams, but no longer than `drainMs`. */
 async function drained(parts: ExecParts, readers: readonly CappedOutput[]): Promise<void> {
-  const enough = new AbortController();
-  const late = parts.clock.sleep(drainMs, enough.signal).catch(() => {});
-  await Promise.race([Promise.all(readers.map((reader) => reader.done)), late]);
-  enough.abort(over);
+  await isWithin(parts.clock, drainMs, Promise.all(readers.map((reader) => reader.done)));
 }

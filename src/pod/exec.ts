@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { throwIfAborted } from '../lib/abort.ts';
+import { nothingMore, throwIfAborted } from '../lib/abort.ts';
 import { CodedError, errnoOf, isKind, messageOf } from '../lib/errors.ts';
 import { connectFifoWriter, type FifoSet, makeFifos, openFifoInPlace, openFifoReader, removeFifos } from '../io/fifo.ts';
 import { killTree } from '../linux/process-tree.ts';
@@ -31,8 +31,6 @@ export interface ExecRequest {
 
 /** How long a killed process may take to be known as ended, ms. */
 const killMs = 5_000;
-// One for all: without a reason each abort would make an error of its own, and that is slow.
-const released = new CodedError('canceled', 'the exec has ended');
 
 /**
  * Starts a command in a running container, with the user, groups, capabilities and environment of its own process: the
@@ -215,8 +213,8 @@ export class Exec {
 
   /** Lets go of its streams and leaves the rest, for the next podwright. */
   letGo(): void {
-    this.#released.abort(released);
-    this.#ended.abort(released);
+    this.#released.abort(nothingMore);
+    this.#ended.abort(nothingMore);
     this.#stdout?.destroy();
     this.#stderr?.destroy();
     void this.#stdin.then((stdin) => stdin?.destroy());
@@ -226,7 +224,7 @@ export class Exec {
     const { signal } = this.#released;
     const exit = this.#parts.containerd.tasks.wait(this.#container.id, this.#execId, { signal, timeoutMs: 0 });
     exit.then(
-      () => this.#ended.abort(released),
+      () => this.#ended.abort(nothingMore),
       () => {},
     );
     return exit;

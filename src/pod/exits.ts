@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { isWithin } from '../lib/clock.ts';
 import { isKind, messageOf } from '../lib/errors.ts';
 import type { Container, ContainerExit } from './container.ts';
 import { endedStatus, exitReason, writeStatus } from './container-status.ts';
@@ -135,14 +136,8 @@ async function wasOomKilled(parts: ExitParts, container: Container): Promise<boo
 
 /** Waits for the log pump to have everything, but not for ever. */
 async function drain(parts: ExitParts, container: Container): Promise<void> {
-  const enough = new AbortController();
-  const late = parts.clock.sleep(drainMs, enough.signal).then(
-    () => true,
-    () => false,
-  );
-  const isLate = await Promise.race([parts.logs.drained(container.id).then(() => false), late]);
-  enough.abort();
-  if (isLate) parts.log.warn({ containerId: container.id }, 'the output was still open after the container had ended');
+  const isDrained = await isWithin(parts.clock, drainMs, parts.logs.drained(container.id));
+  if (!isDrained) parts.log.warn({ containerId: container.id }, 'the output was still open after the container had ended');
   await parts.logs.close(container.id);
 }
 

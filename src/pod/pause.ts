@@ -1,6 +1,7 @@
 import { throwIfAborted } from '../lib/abort.ts';
 import { allSettledOrThrow } from '../lib/all-settled.ts';
-import { CodedError, isKind, messageOf, wrapError } from '../lib/errors.ts';
+import { isWithin } from '../lib/clock.ts';
+import { isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { passedAnnotations } from '../spec/annotations.ts';
 import { layOverBase } from '../spec/base-spec.ts';
 import { buildPauseSpec } from '../spec/pause-spec.ts';
@@ -40,7 +41,6 @@ const againAfterMs = { first: 100, most: 10_000 };
 const many = 3;
 /** How long a container's start waits for its pause container amid many, ms. */
 const mostWaitMs = 1_000;
-const settled = new CodedError('canceled', 'the pause container is made');
 
 /**
  * Keeps every ready sandbox's pause container alive.
@@ -101,11 +101,7 @@ export class PauseKeeper {
   async settledAmidMany(sandboxId: string): Promise<void> {
     const pause = this.#pauses.get(sandboxId);
     if (pause === undefined || pause.pid !== 0 || this.#making < many) return;
-    const enough = new AbortController();
-    const late = this.#parts.clock.sleep(mostWaitMs, enough.signal);
-    await Promise.race([pause.running, late]).catch(() => {});
-    late.catch(() => {});
-    enough.abort(settled);
+    await isWithin(this.#parts.clock, mostWaitMs, pause.running).catch(() => {});
   }
 
   /**

@@ -1,3 +1,4 @@
+import { isWithin } from '../lib/clock.ts';
 import { CodedError, isKind, wrapError } from '../lib/errors.ts';
 import { discardTask } from './discard.ts';
 import type { Container } from './container.ts';
@@ -50,14 +51,7 @@ async function signal(parts: StopParts, container: Container, number: number): P
 }
 
 async function exitsWithin(parts: StopParts, container: Container, ms: number): Promise<boolean> {
-  const stop = new AbortController();
-  const late = parts.clock.sleep(ms, stop.signal).then(
-    () => false,
-    () => false,
-  );
-  const inTime = await Promise.race([container.exited.then(() => true), late]);
-  stop.abort();
-  return inTime;
+  return await isWithin(parts.clock, ms, container.exited);
 }
 
 /** A failed start that could not be cleaned up: kill and delete what is left of its task, then it has ended. */

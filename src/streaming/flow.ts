@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { InPlaceSocket } from '../io/in-place-socket.ts';
-import type { Clock } from '../lib/clock.ts';
+import { type Clock, isWithin } from '../lib/clock.ts';
 import type { TerminalSize } from '../pod/ports.ts';
 import type { Pacer } from './pacer.ts';
 import type { TerminalSizes } from './remotecommand.ts';
@@ -83,16 +83,10 @@ export class OutputFlow {
  * for ever: when nothing has come for `quietMs`, and not because the client is slow, that was all.
  */
 export async function drained(clock: Clock, flows: readonly OutputFlow[], quietMs: number): Promise<void> {
-  const all = Promise.all(flows.map((flow) => flow.done)).then(() => true);
+  const all = Promise.all(flows.map((flow) => flow.done));
   for (;;) {
     const before = total(flows);
-    const enough = new AbortController();
-    const late = clock.sleep(quietMs, enough.signal).then(
-      () => false,
-      () => false,
-    );
-    const isDone = await Promise.race([all, late]);
-    enough.abort();
+    const isDone = await isWithin(clock, quietMs, all);
     if (isDone || (total(flows) === before && !flows.some((flow) => flow.isBlocked))) return;
   }
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { systemClock } from '../../../src/lib/clock.ts';
+import { isWithin, systemClock } from '../../../src/lib/clock.ts';
+import { deferred } from '../../../src/lib/deferred.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 
 describe('the real clock', () => {
   it('tells two moments apart however close they are', () => {
@@ -22,5 +24,31 @@ describe('the real clock', () => {
 
   it('does not begin to sleep when it is told to stop already', async () => {
     await assert.rejects(systemClock().sleep(1000, AbortSignal.abort(new Error('stop'))), /stop/);
+  });
+});
+
+describe('what is waited for within a time', () => {
+  it('is told when it comes, and the clock is let go', async () => {
+    const clock = new ManualClock();
+    const came = deferred<void>();
+    const within = isWithin(clock, 100, came.promise);
+    came.resolve();
+    assert.equal(await within, true);
+    assert.equal(clock.sleeping, 0);
+  });
+
+  it('is told when it does not', async () => {
+    const clock = new ManualClock();
+    const within = isWithin(clock, 100, new Promise(() => {}));
+    clock.advance(99);
+    assert.equal(clock.sleeping, 1);
+    clock.advance(1);
+    assert.equal(await within, false);
+  });
+
+  it('fails as it does, and the clock is let go', async () => {
+    const clock = new ManualClock();
+    await assert.rejects(isWithin(clock, 100, Promise.reject(new Error('broken'))), /broken/);
+    assert.equal(clock.sleeping, 0);
   });
 });
