@@ -1,6 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
 import { Permits } from '../lib/permits.ts';
 import { SharedLook } from '../lib/shared-look.ts';
+import { fieldsAfterName, processIds, processStat } from './procfs.ts';
 
 /** One process as /proc/PID/stat tells of it. */
 interface Process {
@@ -46,12 +46,11 @@ export function treeOf(pid: number, all: readonly Process[], self: number = proc
   return [...members].filter((member) => alive.has(member));
 }
 
-/** Parses /proc/PID/stat; the command's name may hold blanks and brackets, so it is cut off at its last ')'. */
+/** Parses /proc/PID/stat. */
 export function parseStat(text: string): Process | undefined {
-  const end = text.lastIndexOf(')');
   const pid = Number.parseInt(text, 10);
-  const [, parent, , session] = text.slice(end + 2).split(' ').map(Number);
-  if (end < 0 || Number.isNaN(pid) || parent === undefined || session === undefined) return undefined;
+  const [, parent, , session] = fieldsAfterName(text).map(Number);
+  if (!text.includes(')') || Number.isNaN(pid) || parent === undefined || session === undefined) return undefined;
   return { pid, parent, session };
 }
 
@@ -60,17 +59,13 @@ const reads = new Permits(16);
 
 /** All processes. A hundred trees that are killed at once look together. */
 const processes = new SharedLook(async () => {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
-  const read = pids.map((pid) => reads.run(undefined, 'read', () => readProcess(pid)));
+  const read = (await processIds()).map((pid) => reads.run(undefined, 'read', () => readProcess(pid)));
   return (await Promise.all(read)).filter((process) => process !== undefined);
 });
 
-async function readProcess(pid: string): Promise<Process | undefined> {
-  try {
-    return parseStat(await readFile(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return undefined;
-  }
+async function readProcess(pid: number): Promise<Process | undefined> {
+  const text = await processStat(pid).catch(() => undefined);
+  return text === undefined ? undefined : parseStat(text);
 }
 
 function send(pid: number, signal: 'SIGSTOP' | 'SIGKILL'): void {

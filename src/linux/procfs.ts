@@ -11,18 +11,23 @@ export async function bootId(): Promise<string> {
  * the boot lasts. Undefined when there is no such process.
  */
 export async function processStartTicks(pid: number): Promise<bigint | undefined> {
-  const text = await readProc(`/proc/${pid}/stat`);
+  const text = await processStat(pid);
   return text === undefined ? undefined : parseStartTicks(text);
 }
 
 /** Whose child a process is; undefined when there is no such process. */
 export async function parentId(pid: number): Promise<number | undefined> {
-  const text = await readProc(`/proc/${pid}/stat`);
+  const text = await processStat(pid);
   return text === undefined ? undefined : Number(fieldsAfterName(text)[1]);
 }
 
+/** The text of /proc/PID/stat; undefined when there is no such process. */
+export function processStat(pid: number): Promise<string | undefined> {
+  return readProc(`/proc/${pid}/stat`);
+}
+
 /** The fields of /proc/PID/stat from the third on. The second one, the name, may hold blanks and brackets. */
-function fieldsAfterName(stat: string): string[] {
+export function fieldsAfterName(stat: string): string[] {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
