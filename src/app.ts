@@ -2,7 +2,7 @@ import path from 'node:path';
 import { warnOfCriPlugin } from './app/check/cri-plugin.ts';
 import { claimPlaces } from './app/claim.ts';
 import { linuxKernel } from './app/linux-kernel.ts';
-import { endLostShims, LostShims } from './app/lost-shims.ts';
+import { endLostShims, findLostShims, LostShims } from './app/lost-shims.ts';
 import { buildImages } from './app/images.ts';
 import { containerDefaults } from './app/container-defaults.ts';
 import { nodeFiles } from './app/node-files.ts';
@@ -118,9 +118,10 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   await recover(parts);
   const shims = await endLostShims(containerd, config.containerd);
   if (shims > 0) log.warn({ shims }, 'killed shims that containerd had lost');
-  const lostShims = LostShims.of(containerd, config.containerd, () => [...sandboxes.values()].map(({ id }) => id), log);
+  const podIds = (): string[] => [...sandboxes.values()].map(({ id }) => id);
+  const lostShims = new LostShims(() => findLostShims(containerd, config.containerd), podIds, log);
   const tookOver = holder.takeOver();
-  network.cleanUp(() => [...sandboxes.values()].map(({ id }) => id));
+  network.cleanUp(podIds);
 
   const stats = new StatsReader(parts);
   const services = loadCriServices();

@@ -27,7 +27,7 @@ export async function endLostShims(containerd: Containerd, of: ShimsOf): Promise
  * this containerd, in this namespace, for an id of the CRI's shape that neither a task nor a container is called by, and
  * that serve no task.
  */
-async function findLostShims(containerd: Containerd, of: ShimsOf): Promise<number[]> {
+export async function findLostShims(containerd: Containerd, of: ShimsOf): Promise<number[]> {
   const shims = await shimsOf(of);
   if (shims.length === 0) return [];
   // Asked after the look at the processes: what is made meanwhile is known then, and its shim was not seen.
@@ -65,17 +65,20 @@ export class LostShims {
     this.#log = log;
   }
 
-  static of(containerd: Containerd, of: ShimsOf, podIds: () => readonly string[], log: Log): LostShims {
-    return new LostShims(() => findLostShims(containerd, of), podIds, log);
-  }
-
   /** Looks every some seconds whether Pods have gone, until `stop`. */
   start(): void {
-    this.#timer = setInterval(() => void this.look(), lookMs).unref();
+    this.#timer = setTimeout(() => void this.#lookOn(), lookMs).unref();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** One look after the other: containerd may be slow to answer. */
+  async #lookOn(): Promise<void> {
+    await this.look();
+    if (this.#timer !== undefined) this.start();
   }
 
   /** One look; it asks nobody while no Pod has gone. */
@@ -91,7 +94,7 @@ export class LostShims {
       const again = lost.filter((pid) => this.#suspects.has(pid));
       for (const pid of again) kill(pid);
       if (again.length > 0) this.#log.warn({ shims: again.length }, 'killed shims that containerd had lost');
-      this.#suspects = new Set(lost.filter((pid) => !again.includes(pid)));
+      this.#suspects = new Set(lost);
     } catch (error) {
       this.#log.debug({ error: messageOf(error) }, 'could not look for lost shims');
     }
