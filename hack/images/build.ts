@@ -116,7 +116,7 @@ async function compile(source: string, into: string): Promise<Buffer> {
 async function sourceHash(agnhost = ''): Promise<string> {
   // The folder of a tool has the hash of its sources in its path.
   const hash = createHash('sha256').update(agnhost);
-  const sources = (await readdir(here)).filter((name) => /\.(ts|c)$/.test(name)).sort();
+  const sources = (await readdir(here)).filter((name) => /\.(ts|c|h)$/.test(name)).sort();
   for (const file of [...sources.map((name) => path.join(here, name)), busyboxPath]) {
     hash.update(`${path.basename(file)}\0`).update(await readFile(file));
   }

@@ -2,28 +2,12 @@
  * grpc-health PORT FILE: answers every gRPC call as a grpc.health.v1 server does, SERVING while FILE is there and
  * NOT_SERVING while it is not. Of HTTP/2 (RFC 9113) it knows what a client that makes one call needs.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "server.h"
+
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <unistd.h>
 
 enum { DATA = 0, HEADERS = 1, SETTINGS = 4, PING = 6 };
 enum { ACK = 1, END_STREAM = 1, END_HEADERS = 4 };
-
-static void end(int signal) {
-  (void)signal;
-  _exit(0);
-}
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
 
 static void read_all(int connection, unsigned char *into, size_t length) {
   while (length > 0) {
@@ -72,20 +56,13 @@ static void serve(int connection, const char *file) {
 }
 
 int main(int argc, char **argv) {
-  struct sockaddr_in any = {.sin_family = AF_INET};
-  int on = 1;
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (argc != 3) {
     fprintf(stderr, "usage: %s PORT FILE\n", argv[0]);
     return 64;
   }
-  any.sin_port = htons((unsigned short)atoi(argv[1]));
-  /* As PID 1 it has no default signal actions. */
-  signal(SIGTERM, end);
-  signal(SIGPIPE, SIG_IGN);
+  end_when_told();
   signal(SIGCHLD, SIG_IGN);
-  if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) fail("socket");
-  if (bind(listener, (struct sockaddr *)&any, sizeof any) != 0 || listen(listener, 64) != 0) fail("listen");
+  int listener = listen_on(argv[1]);
   for (;;) {
     int connection = accept(listener, NULL, NULL);
     if (connection < 0) continue;

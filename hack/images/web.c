@@ -2,45 +2,19 @@
  * web PORT [PID-FILE [WORDS...]]: answers every HTTP request with "hello" until it is told to end. The words
  * do nothing: they are there to be read in the process list, where some look for those of a well-known server.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include "server.h"
+
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
-#include <unistd.h>
 
 static const char answer[] =
     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 6\r\nConnection: close\r\n\r\nhello\n";
-
-static void end(int signal) {
-  (void)signal;
-  _exit(0);
-}
-
-static void fail(const char *what) {
-  perror(what);
-  exit(1);
-}
 
 static void write_pid(const char *path) {
   FILE *file = fopen(path, "w");
   if (file == NULL) fail(path);
   fprintf(file, "%d\n", (int)getpid());
   if (fclose(file) != 0) fail(path);
-}
-
-static int listen_on(const char *port) {
-  struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port))};
-  int on = 1;
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (listener < 0) fail("socket");
-  if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) fail("setsockopt");
-  if (bind(listener, (struct sockaddr *)&any, sizeof any) != 0) fail("bind");
-  if (listen(listener, 64) != 0) fail("listen");
-  return listener;
 }
 
 /* Reads up to the empty line after the headers: closing on what is unread would reset the connection. */
@@ -64,11 +38,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: %s PORT [PID-FILE [WORDS...]]\n", argv[0]);
     return 64;
   }
-  /* As PID 1 it has no default signal actions. */
-  signal(SIGINT, end);
-  signal(SIGTERM, end);
-  signal(SIGQUIT, end);
-  signal(SIGPIPE, SIG_IGN);
+  end_when_told();
   int listener = listen_on(argv[1]);
   if (argc > 2) write_pid(argv[2]);
   printf("%s: listening on port %s\n", argv[0], argv[1]);
