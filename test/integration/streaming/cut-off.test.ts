@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import { commandsIn } from '../../support/container-processes.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import type { Container, Pod } from '../../support/cri-pod.ts';
 import { eventually } from '../../support/eventually.ts';
+import { untilNoExecIsLeft } from '../../support/no-exec-left.ts';
 import { run } from '../../support/node/run.ts';
 
 /** It takes 4 s; a machine that is busy gets more. Without podwright's care it takes the kernel 15 minutes, or for ever. */
@@ -47,10 +45,7 @@ describe('A client whose network is cut', function () {
   const runs = (): Promise<unknown> => eventually('it runs', async () => (await commandsIn(container)).length > 0);
 
   async function nothingLeft(timeoutMs: number): Promise<void> {
-    await eventually('no process is left', async () => (await commandsIn(container)).length === 0, timeoutMs);
-    const folder = path.join(cri().podwright.state, 'containers', container.id, 'exec');
-    await eventually('no folder is left', async () => !existsSync(folder) || (await readdir(folder)).length === 0);
-    await eventually('no record is left', async () => (await cri().node.ctr('tasks', 'ps', container.id)).trim().split('\n').length === 2);
+    await untilNoExecIsLeft(cri(), container, timeoutMs);
     assert.equal((await container.status()).state, 'CONTAINER_RUNNING');
   }
 

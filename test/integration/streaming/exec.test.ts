@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import { commandsIn } from '../../support/container-processes.ts';
 import { converse, Said } from '../../support/child-streams.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import type { Container, Pod } from '../../support/cri-pod.ts';
 import { eventually } from '../../support/eventually.ts';
+import { untilNoExecIsLeft } from '../../support/no-exec-left.ts';
 import { SpdyClient } from '../../support/spdy-client.ts';
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
@@ -23,13 +21,7 @@ describe('Exec', function () {
     container = await pod.run();
   });
 
-  /** Waits until nothing is left of any exec: no process, no record in the shim, no folder. */
-  async function nothingLeft(of = container, timeoutMs = 30_000): Promise<void> {
-    await eventually('no process is left', async () => (await commandsIn(of)).length === 0, timeoutMs);
-    const folder = path.join(cri().podwright.state, 'containers', of.id, 'exec');
-    await eventually('no folder is left', async () => !existsSync(folder) || (await readdir(folder)).length === 0);
-    await eventually('no record is left', async () => (await cri().node.ctr('tasks', 'ps', of.id)).trim().split('\n').length === 2);
-  }
+  const nothingLeft = (of = container, processMs?: number): Promise<void> => untilNoExecIsLeft(cri(), of, processMs);
 
   for (const transport of ['spdy', 'websocket']) {
     describe(`by crictl over ${transport}`, () => {

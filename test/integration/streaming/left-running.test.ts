@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { commandsIn } from '../../support/container-processes.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import type { Container } from '../../support/cri-pod.ts';
 import { eventually } from '../../support/eventually.ts';
+import { untilNoExecIsLeft } from '../../support/no-exec-left.ts';
 import { SpdyClient } from '../../support/spdy-client.ts';
 
 const untilTold = 'until [ -e /tmp/end ]; do sleep 0.1; done';
@@ -35,12 +35,7 @@ describe('Exec over TLS, with kill_abandoned = false', function () {
   const running = async (): Promise<string[]> => (await commandsIn(container)).filter((command) => command.includes('until'));
   const runs = (): Promise<unknown> => eventually('it runs', async () => (await running()).length === 1);
 
-  async function nothingLeft(): Promise<void> {
-    await eventually('no process is left', async () => (await commandsIn(container)).length === 0);
-    const folder = path.join(cri().podwright.state, 'containers', container.id, 'exec');
-    await eventually('no folder is left', async () => !existsSync(folder) || (await readdir(folder)).length === 0);
-    await eventually('no record is left', async () => (await cri().node.ctr('tasks', 'ps', container.id)).trim().split('\n').length === 2);
-  }
+  const nothingLeft = (): Promise<void> => untilNoExecIsLeft(cri(), container);
 
   /** The client goes, and podwright has noticed. */
   async function leave(client: SpdyClient): Promise<void> {
@@ -70,23 +65,15 @@ describe('Exec over TLS, with kill_abandoned = false', function () {
     await nothingLeft();
   });
 
-  it('leaves a command running when podwright is killed, and the next takes it over', async () => {
-    const client = await exec('sh', '-c', untilTold);
-    await client.openAll('error', 'stdin', 'stdout');
-    await runs();
-    await cri().restartPodwright();
-    assert.equal((await running()).length, 1);
-    await container.sh('touch /tmp/end');
-    await nothingLeft();
-  });
-
-  it('leaves a command running when podwright is stopped, and the next takes it over', async () => {
-    const client = await exec('sh', '-c', untilTold);
-    await client.openAll('error', 'stdin', 'stdout');
-    await runs();
-    await cri().restartPodwright('SIGTERM');
-    assert.equal((await running()).length, 1);
-    await container.sh('touch /tmp/end');
-    await nothingLeft();
-  });
+  for (const [ends, signal] of [['killed', 'SIGKILL'], ['stopped', 'SIGTERM']] as const) {
+    it(`leaves a command running when podwright is ${ends}, and the next takes it over`, async () => {
+      const client = await exec('sh', '-c', untilTold);
+      await client.openAll('error', 'stdin', 'stdout');
+      await runs();
+      await cri().restartPodwright(signal);
+      assert.equal((await running()).length, 1);
+      await container.sh('touch /tmp/end');
+      await nothingLeft();
+    });
+  }
 });
