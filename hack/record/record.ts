@@ -4,13 +4,13 @@ import { ChildProcess } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { podOf, shellContainer, untilReady } from '../../test/e2e/pods.ts';
+import { answering, podOf, shellContainer, untilReady } from '../../test/e2e/pods.ts';
 import { ChannelClient } from '../../test/support/channel-client.ts';
-import { converse, Said } from '../../test/support/child-streams.ts';
 import { freePort } from '../../test/support/node/kubelet.ts';
 import { SpdyClient } from '../../test/support/spdy-client.ts';
 import { TempNode } from '../../test/support/temp-node.ts';
-import { type Record, recordKubectl, scriptWithPort } from './kubectl.ts';
+import { type Record, recordClient, transports } from './client.ts';
+import { recordKubectl } from './kubectl.ts';
 
 const folder = path.join(import.meta.dirname, '../../test/fixtures/streams');
 const onlyKubectl = process.argv.includes('--only=kubectl');
@@ -39,28 +39,19 @@ await rm(path.join(folder, 'name'));
 async function recordNode(): Promise<void> {
   const node = await TempNode.start({ podwright: { env }, kubelet: true });
   try {
-    await node.kubelet.runPod(podOf('recorded', { main: [shellContainer('shell', scriptWithPort(port), { stdin: true })] }));
+    await node.kubelet.runPod(podOf('recorded', { main: [shellContainer('shell', answering(port), { stdin: true })] }));
     const pod = await untilReady(node, 'recorded');
     const [container = ''] = (await node.crictl('ps', '--quiet')).trim().split('\n');
     const [sandbox = ''] = (await node.crictl('pods', '--quiet')).trim().split('\n');
-    for (const transport of ['spdy', 'websocket']) {
+    for (const transport of transports) {
       const flags = ['-r', transport];
-      await record(`crictl-exec-${transport}`, () =>
-        converse(node.spawnCrictl('exec', ...flags, '-i', container, 'cat'), Buffer.from('what crictl sends\n')),
-      );
-      await record(`crictl-attach-${transport}`, async () => {
-        const child = node.spawnCrictl('attach', ...flags, '-i', container);
-        child.stdin.write('what crictl sends\n');
-        await new Said(child).until(/</);
-        child.kill();
-      });
-      await record(`crictl-portforward-${transport}`, async () => {
-        const child = node.spawnCrictl('port-forward', ...flags, sandbox, `:${port}`);
-        const text = await new Said(child).until(/127\.0\.0\.1:(\d+) ->/);
-        const answer = await fetch(`http://127.0.0.1:${/127\.0\.0\.1:(\d+) ->/.exec(text)?.[1]}/what-crictl-sends`).catch(() => undefined);
-        await answer?.text().catch(() => '');
-        child.kill();
-      });
+      const client = {
+        name: 'crictl',
+        exec: () => node.spawnCrictl('exec', ...flags, '-i', container, 'cat'),
+        attach: () => node.spawnCrictl('attach', ...flags, '-i', container),
+        portForward: () => node.spawnCrictl('port-forward', ...flags, sandbox, `:${port}`),
+      };
+      await recordClient(record, client, transport);
     }
     const url = `${node.kubelet.url}/exec/default/${pod.metadata.name}/shell?input=1&output=1&error=1&command=cat`;
     await record('kubelet-exec-spdy', async () => {

@@ -21,6 +21,9 @@ export function shellContainer(name: string, script: string, fields: object = {}
 /** Keeps a shell container alive until it is told to end. */
 export const stayAlive = 'while :; do sleep 1 & wait $!; done';
 
+/** A script that gives back what comes at a port, and line by line what comes on stdin. */
+export const answering = (port: number): string => `nc -ll -p ${port} -e cat & while read x; do echo "<$x>"; done; ${stayAlive}`;
+
 /** A Pod of these containers with one volume, which all of them see as /shared. */
 export function podOf(
   name: string,

@@ -6,7 +6,7 @@ import { tryRun } from '../support/node/run.ts';
 import { ChannelClient, connectTunnel } from '../support/channel-client.ts';
 import { SpdyClient } from '../support/spdy-client.ts';
 import { TempNode } from '../support/temp-node.ts';
-import { endNode, podOf, shellContainer, untilReady } from './pods.ts';
+import { answering, endNode, podOf, shellContainer, untilReady } from './pods.ts';
 
 const echoPort = 7000;
 const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
@@ -19,8 +19,7 @@ describe("streams through a kubelet's API", function () {
 
   before(async () => {
     node = await TempNode.start({ kubelet: true });
-    const script = `nc -ll -p ${echoPort} -e cat & while read x; do echo "<$x>"; done; while :; do sleep 1 & wait $!; done`;
-    await node.kubelet.runPod(podOf('streams', { main: [shellContainer('shell', script, { stdin: true })] }));
+    await node.kubelet.runPod(podOf('streams', { main: [shellContainer('shell', answering(echoPort), { stdin: true })] }));
     pod = (await untilReady(node, 'streams')).metadata.name;
   });
   after(async () => {

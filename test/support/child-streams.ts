@@ -1,5 +1,6 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { eventually } from './eventually.ts';
+import type { Output } from './node/run.ts';
 
 /** What a program wrote, byte by byte, and how it ended. */
 export interface Bytes {
@@ -16,6 +17,13 @@ export async function converse(child: ChildProcessWithoutNullStreams, input?: Bu
   const code = await said.ended;
   clearTimeout(timer);
   return { code, stdout: said.bytes, stderr: said.errors };
+}
+
+/** Waits for the end of a program and returns all that it printed, as `tryRun` does; one that a signal ended has the code -1. */
+export async function readAll(child: ChildProcessWithoutNullStreams): Promise<Output> {
+  const said = new Said(child);
+  const code = await said.ended;
+  return { code: code ?? -1, stdout: said.text, stderr: said.errors };
 }
 
 /** What a program has written so far. */

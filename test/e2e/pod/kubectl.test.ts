@@ -4,9 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { busyboxImage, webImage } from '../../../hack/images/catalogue.ts';
+import { readAll } from '../../support/child-streams.ts';
 import { eventually } from '../../support/eventually.ts';
 import { shellContainer } from '../pods.ts';
-import { readAll } from './read-all.ts';
 import { idle, makePod, usePodSuite } from './suite.ts';
 
 const talking = shellContainer('talking', 'echo listening; while read -r line; do echo "heard $line"; done; echo the end', { stdin: true, stdinOnce: true });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { readAll } from './read-all.ts';
+import { readAll } from '../../support/child-streams.ts';
 import { eventually } from '../../support/eventually.ts';
 import { isReady, shellContainer, statusOf } from '../pods.ts';
 import { idle, makePod, usePodSuite } from './suite.ts';
