@@ -118,10 +118,9 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   await recover(parts);
   const shims = await endLostShims(containerd, config.containerd);
   if (shims > 0) log.warn({ shims }, 'killed shims that containerd had lost');
-  const podIds = (): string[] => [...sandboxes.values()].map(({ id }) => id);
-  const lostShims = new LostShims(() => findLostShims(containerd, config.containerd), podIds, log);
+  const lostShims = new LostShims(() => findLostShims(containerd, config.containerd), () => sandboxes.removals, log);
   const tookOver = holder.takeOver();
-  network.cleanUp(podIds);
+  network.cleanUp(() => [...sandboxes.values()].map(({ id }) => id));
 
   const stats = new StatsReader(parts);
   const services = loadCriServices();

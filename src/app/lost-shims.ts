@@ -46,22 +46,23 @@ export async function findLostShims(containerd: Containerd, of: ShimsOf): Promis
 /**
  * Ends shims that containerd loses while podwright runs. Two containers of a Pod that are created at the same moment may
  * each start a shim, of which containerd then knows one; once in some thousand Pods of a busy node the other stayed when
- * the Pod was gone. So after Pods have been removed there is a look, and one that is lost in two looks is killed: a shim
- * whose last task was just deleted needs a moment to end by itself.
+ * the Pod was gone. One that was lost before the start may also come to light now: it is spared as long as the container
+ * that it was started for is known. So after Pods have been removed there is a look, and one that is lost in two looks is
+ * killed: a shim whose last task was just deleted needs a moment to end by itself.
  */
 export class LostShims {
   readonly #find: () => Promise<readonly number[]>;
-  readonly #podIds: () => readonly string[];
+  readonly #removals: () => number;
   readonly #log: Log;
-  #before: readonly string[] = [];
+  #removalsSeen = 0;
   #suspects: ReadonlySet<number> = new Set();
   #looksLeft = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `find` gives the process ids of those that are lost now, `podIds` the Pods that there are. */
-  constructor(find: () => Promise<readonly number[]>, podIds: () => readonly string[], log: Log) {
+  /** `find` gives the process ids of those that are lost now, `removals` how many Pods have been removed so far. */
+  constructor(find: () => Promise<readonly number[]>, removals: () => number, log: Log) {
     this.#find = find;
-    this.#podIds = podIds;
+    this.#removals = removals;
     this.#log = log;
   }
 
@@ -81,16 +82,15 @@ export class LostShims {
     if (this.#timer !== undefined) this.start();
   }
 
-  /** One look; it asks nobody while no Pod has gone. */
+  /** One look; it asks nobody while no Pod has gone and nothing is suspect. A look that failed does not count. */
   async look(): Promise<void> {
-    const ids = this.#podIds();
-    const there = new Set(ids);
-    if (this.#before.some((id) => !there.has(id))) this.#looksLeft = looksAfterRemoval;
-    this.#before = ids;
-    if (this.#looksLeft === 0) return;
-    this.#looksLeft -= 1;
+    const removals = this.#removals();
+    if (removals > this.#removalsSeen) this.#looksLeft = looksAfterRemoval;
+    this.#removalsSeen = removals;
+    if (this.#looksLeft === 0 && this.#suspects.size === 0) return;
     try {
       const lost = await this.#find();
+      this.#looksLeft = Math.max(0, this.#looksLeft - 1);
       const again = lost.filter((pid) => this.#suspects.has(pid));
       for (const pid of again) kill(pid);
       if (again.length > 0) this.#log.warn({ shims: again.length }, 'killed shims that containerd had lost');

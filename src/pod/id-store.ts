@@ -4,6 +4,7 @@ import { CodedError } from '../lib/errors.ts';
 export class IdStore<T extends { readonly id: string }> {
   readonly #items = new Map<string, T>();
   readonly #noun: string;
+  #removals = 0;
 
   /** @param noun what one item is called in messages, "pod sandbox" or "container" */
   constructor(noun: string) {
@@ -15,7 +16,12 @@ export class IdStore<T extends { readonly id: string }> {
   }
 
   delete(id: string): void {
-    this.#items.delete(id);
+    if (this.#items.delete(id)) this.#removals++;
+  }
+
+  /** How many have been deleted so far. */
+  get removals(): number {
+    return this.#removals;
   }
 
   /** Whether exactly this id is there. */

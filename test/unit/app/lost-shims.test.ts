@@ -57,25 +57,24 @@ describe('a shim whose id nobody is called by', () => {
 
 describe('a shim that containerd loses while podwright runs', () => {
   let shim: ChildProcess;
-  let pods: string[];
+  let removals: number;
   let lost: number[];
   let asked: number;
   let shims: LostShims;
   beforeEach(() => {
     shim = spawn('sleep', ['1000'], { stdio: 'ignore' });
-    [pods, lost, asked] = [['one', 'two'], [shim.pid ?? 0], 0];
+    [removals, lost, asked] = [0, [shim.pid ?? 0], 0];
     const find = async (): Promise<number[]> => {
       asked += 1;
       return lost;
     };
-    shims = new LostShims(find, () => [...pods], silentLog);
+    shims = new LostShims(find, () => removals, silentLog);
   });
   afterEach(() => void shim.kill('SIGKILL'));
 
   it('is killed when two looks after the removal of a Pod found it', async () => {
     const ended = once(shim, 'exit');
-    await shims.look();
-    pods.pop();
+    removals++;
     await shims.look();
     assert.equal(shim.exitCode ?? shim.signalCode, null, 'once is not enough');
     await shims.look();
@@ -83,40 +82,50 @@ describe('a shim that containerd loses while podwright runs', () => {
   });
 
   it('is left alone where the second look finds it no more', async () => {
-    await shims.look();
-    pods.pop();
+    removals++;
     await shims.look();
     lost = [];
-    await shims.look();
-    await shims.look();
+    for (let looks = 0; looks < 4; looks++) await shims.look();
     assert.equal(asked, 3);
     assert.equal(shim.exitCode ?? shim.signalCode, null);
   });
 
   it('is looked for only after the removal of a Pod', async () => {
+    lost = [];
     for (let looks = 0; looks < 3; looks++) await shims.look();
-    pods.push('three');
-    await shims.look();
     assert.equal(asked, 0);
-    pods.shift();
+    removals++;
     for (let looks = 0; looks < 6; looks++) await shims.look();
     assert.equal(asked, 3);
   });
 
-  it('is looked for again after a look that failed', async () => {
+  it('is looked for as long as it is suspect', async () => {
+    const ended = once(shim, 'exit');
+    const { pid = 0 } = shim;
+    lost = [];
+    removals++;
+    for (let looks = 0; looks < 2; looks++) await shims.look();
+    lost = [pid];
+    for (let looks = 0; looks < 2; looks++) await shims.look();
+    assert.deepEqual(await ended, [null, 'SIGKILL']);
+    lost = [];
+    for (let looks = 0; looks < 3; looks++) await shims.look();
+    assert.equal(asked, 5, 'and then no more');
+  });
+
+  it('is looked for again after looks that failed', async () => {
     const failing = new LostShims(
       async () => {
         asked += 1;
-        if (asked === 1) throw new Error('containerd is away');
+        if (asked <= 4) throw new Error('containerd is away');
         return lost;
       },
-      () => [...pods],
+      () => removals,
       silentLog,
     );
     const ended = once(shim, 'exit');
-    await failing.look();
-    pods.pop();
-    for (let looks = 0; looks < 3; looks++) await failing.look();
+    removals++;
+    for (let looks = 0; looks < 6; looks++) await failing.look();
     assert.deepEqual(await ended, [null, 'SIGKILL']);
   });
 });

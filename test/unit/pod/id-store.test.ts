@@ -27,3 +27,11 @@ describe('finding by id', () => {
     assert.throws(() => storeOf('abc1').get(''), { kind: 'notFound' });
   });
 });
+
+describe('counting what was removed', () => {
+  it('counts what was there, once', () => {
+    const store = storeOf('one', 'two');
+    for (const id of ['one', 'one', 'three']) store.delete(id);
+    assert.equal(store.removals, 1);
+  });
+});
