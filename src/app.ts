@@ -114,7 +114,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   };
   const parts: Parts = { ...base, pauses: new PauseKeeper(base, onPauseLost), exits: new ExitWatcher(base) };
   const orphans = await endOrphanedPlugins(path.join(folders.state, 'sandboxes'));
-  if (orphans > 0) log.warn({ orphans }, 'killed CNI plugins that an earlier podwright had left running');
+  if (orphans > 0) log.warn({ orphans }, 'waited for CNI plugins that an earlier podwright had left running');
   await recover(parts);
   const shims = await endLostShims(containerd, config.containerd);
   if (shims > 0) log.warn({ shims }, 'killed shims that containerd had lost');

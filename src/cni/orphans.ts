@@ -2,21 +2,33 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { processIds } from '../linux/procfs.ts';
 
-/** How long killed plugins may take to be gone, ms, and how often that is looked at. */
+/** How long plugins may take to end by themselves, and killed ones to be gone, ms. */
+const endMs = 2_000;
 const goneMs = 2_000;
 const lookMs = 10;
 
 /**
- * Kills plugins that a killed podwright left running for sandboxes with namespaces below `netnsFolder`, and waits for
- * their end. They would go on with an ADD that nobody wants any more, maybe after its DEL. They are found among the
- * machine's processes by what they were told: CNI_NETNS. Answers how many there were.
+ * Waits for plugins that a killed podwright left running for sandboxes with namespaces below `netnsFolder`, and kills
+ * those that do not end: they would go on with an ADD that nobody wants any more, maybe after its DEL. Killed at work
+ * one may leave what no DEL can find (see PluginRunner), so it is the last resort. They are found among the machine's
+ * processes by what they were told: CNI_NETNS. Answers how many there were.
  */
-export async function endOrphanedPlugins(netnsFolder: string): Promise<number> {
+export async function endOrphanedPlugins(netnsFolder: string, waitMs = endMs): Promise<number> {
   const found = await pluginsFor(netnsFolder);
-  for (const pid of found) kill(pid);
-  const deadline = Date.now() + goneMs;
-  while (found.length > 0 && Date.now() < deadline && (await pluginsFor(netnsFolder)).length > 0) await sleep(lookMs);
+  if (found.length === 0) return 0;
+  for (const pid of await untilNone(netnsFolder, waitMs)) kill(pid);
+  await untilNone(netnsFolder, goneMs);
   return found.length;
+}
+
+/** Waits until no such plugin runs, but no longer than `ms`; answers those that still do. */
+async function untilNone(netnsFolder: string, ms: number): Promise<number[]> {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const left = await pluginsFor(netnsFolder);
+    if (left.length === 0 || Date.now() >= deadline) return left;
+    await sleep(lookMs);
+  }
 }
 
 async function pluginsFor(netnsFolder: string): Promise<number[]> {

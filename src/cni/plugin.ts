@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { throwIfAborted } from '../lib/abort.ts';
+import { throwIfAborted, withGrace } from '../lib/abort.ts';
 import { CodedError, errnoOf, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { JsonObject } from './json.ts';
@@ -35,8 +35,9 @@ export interface Plugins {
   /** The path of a plugin's program. `failedPrecondition` when no bin dir has it. */
   find(type: string): Promise<string>;
   /**
-   * Runs a plugin and gives what it printed. `deadlineExceeded` or `canceled`, after killing it, when it takes longer
-   * than its time or the signal aborts; when it fails, what `pluginError` makes of that.
+   * Runs a plugin and gives what it printed. `deadlineExceeded`, after killing it, when it takes longer than its time;
+   * `canceled` when the signal aborts, after it has ended or, where it does not soon, been killed; when it fails, what
+   * `pluginError` makes of that.
    */
   run(call: PluginCall, options?: RunOptions): Promise<string>;
 }
@@ -48,6 +49,8 @@ export interface PluginRunnerOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds a plugin may take; two minutes when it is left out. */
   readonly timeoutMs?: number;
+  /** Milliseconds that a plugin has to end by itself when its caller has gone; two seconds when it is left out. */
+  readonly graceMs?: number;
 }
 
 const busyRetries = 10;
@@ -62,12 +65,14 @@ export class PluginRunner implements Plugins {
   readonly #binDirs: readonly string[];
   readonly #log: Log;
   readonly #timeoutMs: number;
+  readonly #graceMs: number;
   readonly #env: Readonly<Record<string, string | undefined>>;
 
   constructor(options: PluginRunnerOptions) {
     this.#binDirs = options.binDirs;
     this.#log = options.log;
     this.#timeoutMs = options.timeoutMs ?? 120_000;
+    this.#graceMs = options.graceMs ?? 2_000;
     // A plugin must not speak to systemd in the daemon's name nor, where it is a Node program, take over its flags.
     const { NOTIFY_SOCKET: _socket, NODE_OPTIONS: _options, ...env } = options.env;
     this.#env = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env };
@@ -90,9 +95,12 @@ export class PluginRunner implements Plugins {
     const timer = setTimeout(() => {
       late.abort(new CodedError('deadlineExceeded', `it did not end within ${timeoutMs / 1000} s and was killed`));
     }, timeoutMs);
-    const signal = options.signal === undefined ? late.signal : AbortSignal.any([options.signal, late.signal]);
     try {
-      return this.#judge(call, what, await this.#start(call, what, signal));
+      // One that is killed at work may leave what no DEL can find: host-local makes a reservation's file first and
+      // writes whose it is second. Nearly all end within some hundredth of a second.
+      const end = await withGrace(options.signal, this.#graceMs, (gone) => this.#start(call, what, AbortSignal.any([late.signal, gone])));
+      throwIfAborted(options.signal, what);
+      return this.#judge(call, what, end);
     } finally {
       clearTimeout(timer);
     }

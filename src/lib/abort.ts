@@ -33,3 +33,19 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal |
     signal.removeEventListener('abort', onAbort);
   }
 }
+
+/** Runs `act` under a signal that aborts `ms` after `signal` does, and for its reason. */
+export async function withGrace<T>(signal: AbortSignal | undefined, ms: number, act: (late: AbortSignal) => Promise<T>): Promise<T> {
+  const late = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    timer = setTimeout(() => late.abort(signal?.reason), ms);
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await act(late.signal);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+  }
+}

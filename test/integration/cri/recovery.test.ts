@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -64,6 +66,19 @@ describe('after', function () {
       assert.equal(await running.sh('echo alive'), 'alive');
       await created.start();
       await created.says(/later/);
+    });
+
+    it('a shim that containerd has lost ends with its Pod, however soon that goes', async () => {
+      const pod = await cri().runPod();
+      const { id } = await pod.create();
+      const { containerdSocket: address, name: namespace } = cri().node.facts;
+      const flags = ['-namespace', namespace, '-id', id, '-address', address];
+      const shim = spawn('/bin/sh', ['-c', 'sleep 1000 & wait', ...flags], { argv0: 'containerd-shim-runc-v2', stdio: 'ignore' });
+      const ended = once(shim, 'exit');
+      await cri().restartPodwright();
+      assert.equal(shim.exitCode ?? shim.signalCode, null, 'as long as the container is there');
+      await pod.remove();
+      assert.deepEqual(await ended, [null, 'SIGKILL']);
     });
 
     it('names are still taken', async () => {

@@ -110,11 +110,25 @@ describe('a CNI plugin', () => {
     });
   });
 
-  it('is killed when its caller goes away', async () => {
+  it('is let end when its caller goes away: killed at work it could leave an address that nobody is known to have', async () => {
     const caller = new AbortController();
-    const running = run(`touch ${folder}/started; sleep 1000`, {}, { signal: caller.signal });
-    setImmediate(() => caller.abort());
-    await assert.rejects(running, fails('canceled', /ADD for "abc": canceled/));
+    const running = run(`touch ${folder}/started; sleep 0.3; touch ${folder}/ended`, {}, { signal: caller.signal });
+    const canceled = assert.rejects(running, fails('canceled', /ADD for "abc": canceled/));
+    await until('it has started', async () => existsSync(path.join(folder, 'started')));
+    caller.abort();
+    await canceled;
+    assert.ok(existsSync(path.join(folder, 'ended')));
+  });
+
+  it('is killed when its caller goes away and it does not end', async () => {
+    runner = new PluginRunner({ binDirs: [folder], log: silentLog, env: process.env, graceMs: 100 });
+    const caller = new AbortController();
+    const running = run(`echo $$ >${folder}/pid; sleep 1000`, {}, { signal: caller.signal });
+    const canceled = assert.rejects(running, fails('canceled', /ADD for "abc": canceled/));
+    await until('it has started', async () => existsSync(path.join(folder, 'pid')));
+    caller.abort();
+    await canceled;
+    assert.ok(!existsSync(`/proc/${(await readFile(path.join(folder, 'pid'), 'utf8')).trim()}`));
   });
 
   it('is not started for a caller that has gone away', async () => {
