@@ -1,5 +1,6 @@
 import { mkdir, rmdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 import { allSettledOrThrow } from '../lib/all-settled.ts';
 import { CodedError, errnoOf, wrapError } from '../lib/errors.ts';
@@ -90,10 +91,11 @@ async function create(
   const labels = idMapLabels(userMappings(sandbox.record.namespaces, sandboxOptions));
   undo.push("remove the container's folder", () => removeEmptyFolders(parts, id));
   undo.push('remove the snapshot', () => missingIsFine(parts.containerd.snapshots(snapshotter).remove(id)));
-  // The layer takes as long as all the rest, and what the container is to be makes no difference to it.
-  const [container, rootfs] = await allSettledOrThrow([
-    makeRecord(parts, { ...of, image, runtime }, undo),
+  // The layer takes as long as all the rest, and what the container is to be makes no difference to it. So it is on its
+  // way first: finding a hundred mounts and building the spec keep the loop for milliseconds.
+  const [rootfs, container] = await allSettledOrThrow([
     prepareRoot(parts, { key: id, image, snapshotter, labels }, { lease: sandboxLease(sandbox.id) }),
+    nextTurn().then(() => makeRecord(parts, { ...of, image, runtime }, undo)),
   ]);
   container.rootfs = rootfs;
   // A removal of the sandbox that began meanwhile did not see this container, and nobody would remove it.

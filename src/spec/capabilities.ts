@@ -91,6 +91,8 @@ export function buildCapabilities(
   const add = namesOf('add_capabilities', capabilities?.addCapabilities ?? []);
   const drop = namesOf('drop_capabilities', capabilities?.dropCapabilities ?? []);
   const ambient = namesOf('add_ambient_capabilities', capabilities?.addAmbientCapabilities ?? []);
+  const asksForAny = [add, drop, ambient].some(({ all, names }) => all || names.length > 0);
+  if (!asksForAny) return defaultSets;
 
   let granted = new Set(defaultCapabilities);
   if (add.all) granted = new Set(grantable);
@@ -110,6 +112,8 @@ function sets(granted: readonly string[], ambient: readonly string[]): OciCapabi
 function inKernelOrder(names: ReadonlySet<string>): string[] {
   return kernelCapabilities.filter((name) => names.has(name));
 }
+
+const defaultSets = sets(inKernelOrder(new Set(defaultCapabilities)), []);
 
 function namesOf(field: string, given: readonly string[]): { all: boolean; names: string[] } {
   const names = given.map((name) => canonicalName(`config.linux.security_context.capabilities.${field}`, name));
