@@ -45,7 +45,6 @@ export async function buildImages(options: {
   const unpacker = new Unpacker({ content, diff: containerd.diff, leases, snapshots, platform, log });
   const puller = new ImagePuller({
     records: containerd.images,
-    leases,
     transfer: containerd.transfer,
     unpacker,
     store,

@@ -96,7 +96,6 @@ export class Containerd {
       methods: services.transfer,
       types: this.types,
       streaming: this.streaming,
-      leases: this.leases,
     });
     this.events = new Events({
       rpc,

@@ -6,7 +6,6 @@ import { wrapError } from '../lib/errors.ts';
 import { toWireAny } from './any.ts';
 import { fromWireDescriptor } from './descriptor.ts';
 import type { Descriptor } from './descriptor.ts';
-import type { Leases } from './leases.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 import type { AnyStream, Streaming } from './streaming.ts';
 import type { TypeUrls } from './typeurl.ts';
@@ -58,6 +57,7 @@ export interface TransferPullOptions {
   readonly headers?: Readonly<Record<string, string>>;
   readonly onProgress?: (progress: TransferProgress) => void;
   readonly signal?: AbortSignal;
+  /** What holds on to all that is made; without one containerd makes its own, until the record is there. */
   readonly lease?: string;
 }
 
@@ -66,7 +66,6 @@ export interface TransferParts {
   readonly methods: TransferDefinition;
   readonly types: TypeUrls;
   readonly streaming: Streaming;
-  readonly leases: Leases;
 }
 
 /** containerd's Transfer service. */
@@ -84,17 +83,11 @@ export class Transfer {
    */
   async pull(options: TransferPullOptions): Promise<void> {
     const { lease, signal } = options;
-    if (lease !== undefined) return this.#pull(options, lease);
-    const labels = { 'podwright.dev/pull': options.imageName };
-    return this.#parts.leases.withLease(labels, (own) => this.#pull(options, own), signal && { signal });
-  }
-
-  async #pull(options: TransferPullOptions, lease: string): Promise<void> {
     const { rpc, methods } = this.#parts;
     // Aborted by what a callback throws, with which the pull then fails too.
     const failure = new AbortController();
-    const signals = [failure.signal, ...(options.signal ? [options.signal] : [])];
-    const call: CallOptions = { signal: AbortSignal.any(signals), lease, timeoutMs: 0 };
+    const signals = [failure.signal, ...(signal ? [signal] : [])];
+    const call: CallOptions = { signal: AbortSignal.any(signals), ...(lease !== undefined && { lease }), timeoutMs: 0 };
     const streams: AnyStream[] = [];
     const open = async (kind: string, serve: (stream: AnyStream) => Promise<void>) => {
       const id = `podwright-${kind}-${randomUUID()}`;

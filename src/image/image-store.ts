@@ -1,3 +1,4 @@
+import { allSettledOrThrow } from '../lib/all-settled.ts';
 import { isKind, messageOf } from '../lib/errors.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import { ImageIndex } from './image-index.ts';
@@ -130,18 +131,17 @@ export class ImageStore {
    */
   async add(reference: Reference, target: Descriptor, pinned: boolean, options: CallOptions = {}): Promise<Image> {
     const details = await this.details(target, options);
-    const digestName = `${reference.repository}@${target.digest}`;
-    const names = [details.id, reference.digest === undefined ? digestName : reference.name];
-    if (reference.digest === undefined) names.push(reference.name);
+    const isTagged = reference.digest === undefined;
+    const untagged = [details.id, isTagged ? `${reference.repository}@${target.digest}` : reference.name];
+    const labels = { [MANAGED_LABEL]: MANAGED_VALUE, ...(pinned && pinLabels) };
+    const give = (name: string): Promise<void> =>
+      this.#lock.run(`name ${name}`, async () => {
+        await this.#write({ name, labels, target }, options);
+        this.#set({ name, labels, target }, details, pinned || (this.#index.named(name)?.pinned ?? false));
+      });
     return this.#lock.run(`image ${details.id}`, async () => {
-      for (const name of names) {
-        const labels = { [MANAGED_LABEL]: MANAGED_VALUE, ...(pinned && pinLabels) };
-        const record = { name, labels, target };
-        await this.#lock.run(`name ${name}`, async () => {
-          await this.#write(record, options);
-          this.#set(record, details, pinned || (this.#index.named(name)?.pinned ?? false));
-        });
-      }
+      await allSettledOrThrow(untagged.map(give));
+      if (isTagged) await give(reference.name);
       this.#changed();
       const image = this.#index.get(details.id);
       if (image === undefined) throw new Error(`image ${details.id} has no name right after it was given some`);

@@ -104,6 +104,8 @@ export interface TransferProgress {
   readonly name: string;
   readonly progress: bigint;
   readonly total: bigint;
+  /** What it is about. */
+  readonly descriptor?: Descriptor;
 }
 
 export interface TransferPullOptions {
@@ -121,7 +123,6 @@ export interface TransferPullOptions {
   readonly credentials?: (host: string) => Promise<Credentials | undefined>;
   readonly onProgress?: (progress: TransferProgress) => void;
   readonly signal?: AbortSignal;
-  readonly lease?: string;
 }
 
 /** containerd's Transfer service, from a registry into its store. */

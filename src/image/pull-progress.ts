@@ -1,4 +1,4 @@
-import type { TransferProgress } from './ports.ts';
+import type { Descriptor, TransferProgress } from './ports.ts';
 
 interface Download {
   bytes: bigint;
@@ -16,13 +16,15 @@ export class PullProgress {
   readonly #present = new Set<string>();
   #lastMoveMs: number;
   #resolved = false;
+  #unpacking = false;
+  #saved: Descriptor | undefined;
 
   constructor(nowMs: number) {
     this.#lastMoveMs = nowMs;
   }
 
   /** Takes in one line of containerd's progress. */
-  observe({ event, name, progress, total }: TransferProgress, nowMs: number): void {
+  observe({ event, name, progress, total, descriptor }: TransferProgress, nowMs: number): void {
     if (name === '') return; // "Resolving from …": a headline
     const wasIdle = !this.isWaiting;
     switch (event) {
@@ -45,6 +47,10 @@ export class PullProgress {
       case 'extracted':
         // containerd looks three times a second: of a layer that came quicker this is the first word.
         this.#finish(name, total, nowMs);
+        this.#unpacking = true;
+        break;
+      case 'saved':
+        this.#saved = descriptor;
         break;
       default:
     }
@@ -65,6 +71,16 @@ export class PullProgress {
   /** How many were here before. */
   get present(): number {
     return this.#present.size;
+  }
+
+  /** Whether containerd unpacked anything, as it then does with all of it. */
+  get isUnpacking(): boolean {
+    return this.#unpacking;
+  }
+
+  /** What the record that it ended with stands for; undefined before, and where the word was missed. */
+  get saved(): Descriptor | undefined {
+    return this.#saved;
   }
 
   /** When a byte came last, or something else that shows life. */

@@ -15,7 +15,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Image } from './image.ts';
 import type { ImageStore } from './image-store.ts';
-import type { ImageRecords, Leases, Platform, Transfer, TransferPullOptions } from './ports.ts';
+import type { ImageRecords, Platform, Transfer, TransferPullOptions } from './ports.ts';
 import type { Reference } from './reference.ts';
 import type { RegistryAuth } from './registry-auth.ts';
 import type { PackedImage, Unpacker } from './unpack.ts';
@@ -23,7 +23,6 @@ import type { PackedImage, Unpacker } from './unpack.ts';
 /** What pulls are made with. */
 export interface ImagePullerOptions {
   readonly records: ImageRecords;
-  readonly leases: Leases;
   readonly transfer: Transfer;
   readonly unpacker: Pick<Unpacker, 'isUnpacked' | 'unpack'>;
   readonly store: ImageStore;
@@ -86,7 +85,7 @@ export class ImagePuller {
   readonly #permits: Permits;
   readonly #shared = new SharedWork<Image>();
   readonly #running = new Set<PullProgress>();
-  /** Pulls that are answered, as long as they have a record or a lease of their own. */
+  /** Pulls that are answered, as long as they have a record of their own. */
   readonly #puttingAway = new Set<Promise<unknown>>();
   readonly #ended = { succeeded: 0, failed: 0, bytes: 0 };
   /** Snapshotters that containerd's transfer plugin has been found not to unpack for. */
@@ -178,7 +177,7 @@ export class ImagePuller {
 
   async #pull(job: PullJob): Promise<Image> {
     const { reference, auth, signal, log } = job;
-    const { leases, clock, hostsDir } = this.#options;
+    const { clock, hostsDir } = this.#options;
     const startMs = this.#nowMs();
     const progress = new PullProgress(startMs);
     const ended = new AbortController();
@@ -189,9 +188,7 @@ export class ImagePuller {
       void this.#watch(reference, progress, log, ended.signal, stalled);
       const either = AbortSignal.any([signal, stalled.signal]);
       const named = deferred<Image>();
-      const whole = leases.withLease({ 'podwright.io/pull': 'true' }, (lease) =>
-        this.#pullUnder(lease, { ...job, signal: either }, endpoints, progress, (image) => named.resolve(image)),
-      );
+      const whole = this.#pullAndName({ ...job, signal: either }, endpoints, progress, (image) => named.resolve(image));
       const image = await Promise.race([named.promise, whole]);
       this.#putAway(whole);
       const durationMs = Number(clock.nowNs() / 1_000_000n) - startMs;
@@ -222,11 +219,11 @@ export class ImagePuller {
 
   /**
    * The transfer writes its record under a name of its own, and the image gets its names when all is known to be
-   * good: a pull that is cancelled, or finds nothing for this platform, never moves or leaves a tag. Whoever waits for
-   * the image is told by `onNamed`, before what the pull needed for itself is put away.
+   * good: a pull that is cancelled, or finds nothing for this platform, never moves or leaves a tag. Until then that
+   * record keeps what was pulled, as containerd's own lease does during the transfer. Whoever waits for the image is
+   * told by `onNamed`, before the record is put away.
    */
-  async #pullUnder(
-    lease: string,
+  async #pullAndName(
     job: PullJob,
     endpoints: ReadonlySet<string>,
     progress: PullProgress,
@@ -248,15 +245,15 @@ export class ImagePuller {
         credentials: async (host) => auth.forHost(host, endpoints),
         onProgress: (line) => progress.observe(line, this.#nowMs()),
         signal,
-        lease,
       });
-      const { target } = await records.get(imageName, { signal, lease });
-      const { id, chainId } = await store.details(target, { signal, lease });
-      await this.#unpackRest({ id, chainId, target }, job, lease);
+      const target = progress.saved ?? (await records.get(imageName, { signal })).target;
+      const { id, chainId } = await store.details(target, { signal });
+      // What this pull saw unpacked need not be looked for.
+      if (!progress.isUnpacking) await this.#unpackRest({ id, chainId, target }, job);
       throwIfAborted(signal, 'name the image');
       // From here on the image is whole, so it gets its names even when nobody waits any more.
       const before = store.find(reference.name);
-      const image = await store.add(reference, target, this.#pins.pinsName(reference.name), { lease });
+      const image = await store.add(reference, target, this.#pins.pinsName(reference.name));
       if (before !== undefined && before.id !== image.id) await this.reconcilePins([before]);
       const known = store.get(image.id) ?? image;
       onNamed(known);
@@ -286,10 +283,10 @@ export class ImagePuller {
   }
 
   /** Unpacks what containerd did not, one layer after the other. */
-  async #unpackRest(image: PackedImage, { snapshotter, signal }: PullJob, lease: string): Promise<void> {
+  async #unpackRest(image: PackedImage, { snapshotter, signal }: PullJob): Promise<void> {
     const { unpacker } = this.#options;
     if (await unpacker.isUnpacked(image.chainId, snapshotter, { signal })) return;
-    await unpacker.unpack(image, snapshotter, { signal, lease });
+    await unpacker.unpack(image, snapshotter, { signal });
   }
 
   #bearerHeader(reference: Reference, auth: RegistryAuth, endpoints: ReadonlySet<string>, log: Log): string | undefined {

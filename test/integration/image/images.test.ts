@@ -252,7 +252,7 @@ function build({ client, hostsDir, folder }: PrivateContainerd) {
   const store = new ImageStore({ records: images, content, platform, log });
   const unpacker = new Unpacker({ content, diff: client.diff, leases, snapshots, platform, log });
   const puller = new ImagePuller({
-    records: images, leases, transfer, unpacker, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir,
+    records: images, transfer, unpacker, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir,
   });
   const users = new UserFiles({ snapshots, leases, access: kernelRootAccess, folder: path.join(folder, 'users'), log });
   return { store, puller, unpacker, users };

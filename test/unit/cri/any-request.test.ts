@@ -35,7 +35,6 @@ function handlersOf(world: PodWorld): Partial<RpcHandlers> {
   const snapshots = containerd.snapshots('overlayfs');
   const puller = new ImagePuller({
     records: containerd.images,
-    leases: containerd.leases,
     transfer: containerd.transfer,
     unpacker: { isUnpacked: async () => true, unpack: async () => {} },
     store,

@@ -228,6 +228,8 @@ export class FakeTransfer implements Transfer {
   readonly images = new Map<string, Descriptor>();
   readonly #records: FakeRecords;
   during: (options: TransferPullOptions) => Promise<void> | void = () => {};
+  /** Whether the last line of its progress comes through. */
+  saysSaved = true;
 
   constructor(records: FakeRecords) {
     this.#records = records;
@@ -239,6 +241,8 @@ export class FakeTransfer implements Transfer {
     const target = this.images.get(options.reference);
     if (target === undefined) throw new CodedError('notFound', `failed to resolve image: ${options.reference}: not found`);
     await this.#records.create({ name: options.imageName, labels: options.imageLabels, target });
+    if (!this.saysSaved) return;
+    options.onProgress?.({ event: 'saved', name: options.imageName, progress: 0n, total: 0n, descriptor: target });
   }
 }
 

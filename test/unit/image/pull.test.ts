@@ -17,34 +17,37 @@ const user = { username: 'u', password: 'hunter2', auth: '', serverAddress: '', 
 
 describe('pulling an image', () => {
   it('answers with the image when it can be found under its names', async () => {
-    const { puller, store, records, transfer, leases, target } = fixture();
+    const { puller, store, records, transfer, target } = fixture();
     const image = await puller.pull({ reference: APP });
     assert.equal(store.find(APP)?.id, image.id);
+    await puller.settled();
     assert.deepEqual([...records.byName.keys()], [image.id, `reg.io/app@${target.digest}`, APP]);
     assert.equal(transfer.pulls[0]?.reference, APP);
-    assert.equal(transfer.pulls[0]?.lease, 'lease-1');
-    await puller.settled();
-    assert.equal(leases.open, 0);
+  });
+
+  it('finds out what it pulled where the last word of the progress was missed', async () => {
+    const { puller, transfer, target } = fixture();
+    transfer.saysSaved = false;
+    assert.equal((await puller.pull({ reference: APP })).target.digest, target.digest);
   });
 
   it('answers before what it needed for itself is put away, and tells when that is done', async () => {
-    const { puller, leases, records } = fixture();
+    const { puller, records } = fixture();
     const ending = deferred();
-    leases.ending = ending.promise;
+    records.before = (method) => (method === 'delete' ? ending.promise : undefined);
     const image = await puller.pull({ reference: APP });
-    assert.equal(leases.open, 1);
+    assert.equal(records.byName.size, 4);
     const settled = puller.settled();
     ending.resolve();
     await settled;
-    assert.equal(leases.open, 0);
-    assert.deepEqual(records.byName.size, 3);
+    assert.equal(records.byName.size, 3);
     assert.ok(records.byName.has(image.id));
   });
 
   it('that failed answers when all of it is put away', async () => {
-    const { puller, leases, records, transfer } = fixture();
+    const { puller, records, transfer } = fixture();
     const ending = deferred();
-    leases.ending = ending.promise;
+    records.before = (method) => (method === 'delete' ? ending.promise : undefined);
     transfer.during = () => {
       throw new CodedError('unavailable', 'no registry');
     };
@@ -55,7 +58,7 @@ describe('pulling an image', () => {
     assert.equal(answered, false);
     ending.resolve();
     await assert.rejects(pulling, (error) => isKind(error, 'unavailable'));
-    assert.deepEqual([leases.open, records.byName.size], [0, 0]);
+    assert.equal(records.byName.size, 0);
   });
 
   it('completes the reference and refuses what is none before anything is done', async () => {
@@ -118,7 +121,7 @@ describe('pulling an image', () => {
   });
 
   it('leaves no name when it is cancelled, not even after the transfer wrote its record', async () => {
-    const { puller, store, records, transfer, leases } = fixture();
+    const { puller, store, records, transfer } = fixture();
     const abort = new AbortController();
     transfer.during = ({ signal }) => {
       abort.abort(new CodedError('canceled', 'client left'));
@@ -128,7 +131,6 @@ describe('pulling an image', () => {
     await settle();
     assert.deepEqual([...records.byName.keys()], []);
     assert.deepEqual(store.list(), []);
-    assert.equal(leases.open, 0);
   });
 
   it('starts afresh for who comes after a cancelled pull', async () => {
@@ -177,19 +179,39 @@ describe('pulling an image', () => {
     assert.doesNotMatch(lines.join('\n'), /hunter2/);
   });
 
-  it('unpacks what containerd did not, in the lease of the pull, and says how it would', async () => {
-    const { puller, content, snapshots, leases, transfer, lines } = fixture();
+  it('unpacks what containerd did not, while the record of the pull keeps it, and says how it would', async () => {
+    const { puller, content, snapshots, records, unpacker, transfer, lines } = fixture();
     snapshots.committed.clear();
+    const kept: string[] = [];
+    const unpack = unpacker.unpack.bind(unpacker);
+    unpacker.unpack = async (...of) => {
+      kept.push(...records.byName.keys());
+      await unpack(...of);
+    };
     transfer.during = ({ snapshotter }) => {
       if (snapshotter !== undefined) throw new CodedError('invalidArgument', 'unable to initialize unpacker: no unpack platforms defined');
     };
     const { id, chainId } = await puller.pull({ reference: APP, snapshotter: 'native' });
     assert.equal(snapshots.committed.has(chainId), true);
     assert.deepEqual(content.labels.get(id), { 'containerd.io/gc.ref.snapshot.native': chainId });
-    assert.equal(leases.made, 1);
+    assert.deepEqual(kept, [transfer.pulls[0]?.imageName]);
     assert.match(lines.join('\n'), /unpack_config/);
     await puller.pull({ reference: APP, snapshotter: 'native' });
     assert.deepEqual(transfer.pulls.map(({ snapshotter }) => snapshotter), ['native', undefined, undefined]);
+  });
+
+  it('does not look for layers that it saw unpacked', async () => {
+    const { puller, snapshots, transfer } = fixture();
+    const looked: string[] = [];
+    snapshots.stat = async (name) => {
+      looked.push(name);
+      return { name, kind: 'committed' };
+    };
+    await puller.pull({ reference: APP });
+    assert.equal(looked.length, 1);
+    transfer.during = ({ onProgress }) => onProgress?.({ event: 'extracted', name: 'layer-sha256:1', progress: 1n, total: 1n });
+    await puller.pull({ reference: APP });
+    assert.equal(looked.length, 1);
   });
 
   it('leaves no name when it cannot be unpacked', async () => {
@@ -366,10 +388,10 @@ function fixture(options: Partial<ImagePullerOptions> = {}) {
   const diff = new FakeDiff(['layer']);
   const unpacker = new Unpacker({ content, diff, leases, snapshots: () => snapshots, platform: amd64, log: silentLog });
   const parts: ImagePullerOptions = {
-    records, leases, transfer, unpacker, store, clock, platform: amd64, snapshotter: 'overlayfs', log: recorder(lines), ...options,
+    records, transfer, unpacker, store, clock, platform: amd64, snapshotter: 'overlayfs', log: recorder(lines), ...options,
   };
   const puller = new ImagePuller(parts);
-  return { records, content, leases, snapshots, unpacker, transfer, clock, store, puller, target, lines, options: parts };
+  return { records, content, snapshots, unpacker, transfer, clock, store, puller, target, lines, options: parts };
 }
 
 function recorder(lines: string[]): Log {
