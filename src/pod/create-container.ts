@@ -15,7 +15,6 @@ import { containerExtensionName, containerLabels } from './cri-labels.ts';
 import { makeDeclaredVolumes } from './declared-volumes.ts';
 import { newId } from './ids.ts';
 import { mountImageVolumes } from './image-volumes.ts';
-import { toJson } from './json.ts';
 import { sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
@@ -58,7 +57,7 @@ export async function createContainer(
   if (!sandbox.isReady) throw notReady(sandbox);
   const config = validateContainerConfig(request.config, sandbox.config);
   const name = containerName(config, sandbox.name);
-  return await parts.containerNames.run(name, toJson(config), newId(), signal, async (id) => {
+  return await parts.containerNames.run(name, config, newId(), signal, async (id) => {
     const undo = new Undo(parts.log.child({ containerId: id }));
     try {
       await create(parts, { id, name, sandbox, config }, undo);

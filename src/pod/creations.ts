@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { CodedError } from '../lib/errors.ts';
 import { untilAborted } from '../lib/abort.ts';
 
 interface Creation {
   readonly id: string;
-  readonly request: string;
+  readonly request: unknown;
   readonly outcome: Promise<string>;
 }
 
@@ -21,32 +22,32 @@ export class Creations {
   readonly #pending = new Map<string, Creation>();
   readonly #held = new Map<string, string>();
   /** Names whose creation ended after its caller had gone, with the request it answered. */
-  readonly #unclaimed = new Map<string, string>();
+  readonly #unclaimed = new Map<string, unknown>();
 
   constructor(noun: string) {
     this.#noun = noun;
   }
 
   /**
-   * Runs `create` under `name` unless the same request is already being or has been carried out for a
-   * caller that left. Returns the id. Rejects with ALREADY_EXISTS when another request holds the name, and
-   * with the signal's error when the caller leaves, in which case the creation goes on.
+   * Runs `create` under `name` unless the same request, which is a deeply equal one, is already being or has been
+   * carried out for a caller that left. Returns the id. Rejects with ALREADY_EXISTS when another request holds the
+   * name, and with the signal's error when the caller leaves, in which case the creation goes on.
    */
   async run(
     name: string,
-    request: string,
+    request: unknown,
     id: string,
     signal: AbortSignal | undefined,
     create: (id: string) => Promise<void>,
   ): Promise<string> {
     const pending = this.#pending.get(name);
     if (pending !== undefined) {
-      if (pending.request !== request) throw this.#taken(name, pending.id);
+      if (!isDeepStrictEqual(pending.request, request)) throw this.#taken(name, pending.id);
       return await this.#await(name, pending, signal);
     }
     const holder = this.#held.get(name);
     if (holder !== undefined) {
-      if (this.#unclaimed.get(name) !== request) throw this.#taken(name, holder);
+      if (!this.#unclaimed.has(name) || !isDeepStrictEqual(this.#unclaimed.get(name), request)) throw this.#taken(name, holder);
       this.#unclaimed.delete(name);
       return holder;
     }

@@ -5,7 +5,6 @@ import { sandboxSysctls } from '../spec/sysctls.ts';
 import { validateSandboxConfig } from '../spec/validate.ts';
 import { removeOwnCgroup } from './cgroups.ts';
 import { newId } from './ids.ts';
-import { toJson } from './json.ts';
 import { levelFor } from './labels.ts';
 import { leaseLabel, sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
@@ -50,8 +49,7 @@ export async function runSandbox(
   const runtime = parts.runtimes.get(request.runtimeHandler);
   checkUserNamespace(config, runtime);
   const name = sandboxName(config);
-  const canonical = toJson({ config, handler: runtime.name });
-  return await parts.sandboxNames.run(name, canonical, newId(), signal, async (id) => {
+  return await parts.sandboxNames.run(name, { config, handler: runtime.name }, newId(), signal, async (id) => {
     const sandbox = new Sandbox({
       version: 1,
       id,

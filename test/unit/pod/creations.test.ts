@@ -52,6 +52,17 @@ describe('names of sandboxes and containers', () => {
     await assert.rejects(creations.run('a', 'request', 'id3', undefined, succeed), { kind: 'alreadyExists' });
   });
 
+  it('know a retry by what it asks for', async () => {
+    const creations = new Creations('container');
+    const request = (value: string): object => ({ envs: [{ key: 'A', value: Buffer.from(value) }], labels: { a: 'b' } });
+    const slow = deferred();
+    const first = creations.run('a', request('x'), 'id1', undefined, () => slow.promise);
+    const retry = creations.run('a', request('x'), 'id2', undefined, () => assert.fail('created twice'));
+    await assert.rejects(creations.run('a', request('y'), 'id3', undefined, succeed), { kind: 'alreadyExists' });
+    slow.resolve();
+    assert.deepEqual(await Promise.all([first, retry]), ['id1', 'id1']);
+  });
+
   it('are not handed to a different request', async () => {
     const creations = new Creations('container');
     const slow = deferred();
