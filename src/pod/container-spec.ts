@@ -75,6 +75,7 @@ export async function containerSpec(
     readHooks(parts),
   ]);
   const rdtClasses = asksForRdt(classSubject(config, sandbox.config)) ? await parts.kernel.rdtClasses() : undefined;
+  const namespaces = await namespacesOf(parts, sandbox, config);
   const targetPidPath = targetPid(parts, sandbox, config);
   const input: ContainerSpecInput & Pick<MountInput, 'declaredVolumes'> = {
     sandboxId: sandbox.id,
@@ -84,7 +85,7 @@ export async function containerSpec(
     imageName: image.repoTags[0] ?? image.repoDigests[0] ?? image.id,
     image: image.config,
     userFiles,
-    namespaces: namespacesOf(parts, sandbox, config),
+    namespaces,
     cgroupsPath: cgroupsPathOf(of.id, sandbox, runtime, parts.namespace),
     files: sandboxFiles(sandbox, parts.folders),
     mounts,
@@ -123,12 +124,15 @@ async function readHooks(parts: SpecParts): Promise<HookFile[]> {
   return [...byName].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, file]) => file);
 }
 
-/** The sandbox's namespaces, and the pause container's PID namespace where this container is to share it. */
-function namespacesOf(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__Output): SandboxNamespaces {
+/**
+ * The sandbox's namespaces, and the pause container's PID namespace where this container is to share it. RunPodSandbox
+ * has not waited for that one unless the whole Pod shares it.
+ */
+async function namespacesOf(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__Output): Promise<SandboxNamespaces> {
   const { namespaces } = sandbox.record;
   const pid = config.linux?.securityContext?.namespaceOptions?.pid ?? 'POD';
   if (pid !== 'POD' || sandbox.hostPid) return namespaces;
-  const pause = parts.pauses.pid(sandbox.id);
+  const pause = await parts.pauses.pidWhenMade(sandbox.id);
   if (pause === 0) {
     throw new CodedError('unavailable', `the pause container of pod sandbox "${sandbox.id}", whose PID namespace is to be shared, is being made again; try again`);
   }

@@ -41,6 +41,8 @@ const againAfterMs = { first: 100, most: 10_000 };
 const many = 3;
 /** How long a container's start waits for its pause container amid many, ms. */
 const mostWaitMs = 1_000;
+/** How long a container that is to share its PID namespace waits for it, ms. */
+const mostPidWaitMs = 30_000;
 
 /**
  * Keeps every ready sandbox's pause container alive.
@@ -91,6 +93,16 @@ export class PauseKeeper {
   /** The process id of the sandbox's pause container, 0 while there is none. */
   pid(sandboxId: string): number {
     return this.#pauses.get(sandboxId)?.pid ?? 0;
+  }
+
+  /**
+   * The same for a container that cannot be without: waits for a pause container that is being made. Rejects with why
+   * it could not be.
+   */
+  async pidWhenMade(sandboxId: string): Promise<number> {
+    const pause = this.#pauses.get(sandboxId);
+    if (pause !== undefined && pause.pid === 0) await isWithin(this.#parts.clock, mostPidWaitMs, pause.running);
+    return pause?.pid ?? 0;
   }
 
   /**

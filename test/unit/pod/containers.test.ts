@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { CodedError } from '../../../src/lib/errors.ts';
 import { deferred } from '../../../src/lib/deferred.ts';
+import { readSpec } from '../../../src/pod/anys.ts';
 import { createContainer } from '../../../src/pod/create-container.ts';
 import type { Container } from '../../../src/pod/container.ts';
 import { removeContainer } from '../../../src/pod/remove-container.ts';
@@ -52,6 +53,21 @@ describe('a container', () => {
     await container.exited;
     assert.equal(container.state, 'CONTAINER_EXITED');
     assert.deepEqual([container.status.exitCode, container.status.reason], [3, 'Error']);
+  });
+
+  it('waits for the pause container whose PID namespace it is to share, also in a Pod that has not', async () => {
+    const held = world.containerd.faults.hold('tasks.create');
+    const metadata = { name: 'other', namespace: 'default', uid: 'uid-2', attempt: 0 };
+    const other = world.parts.sandboxes.get(await runSandbox(world.parts, { config: sandboxConfig({ metadata }), runtimeHandler: '' }));
+    await held.arrived;
+    assert.equal(world.parts.pauses.pid(other.id), 0);
+    const creating = createContainer(world.parts, other, { config: containerConfig({ linux: { resources: null, securityContext: null } }) });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    held.release();
+    const { spec } = await world.containerd.containers.get(await creating);
+    const pid = readSpec(spec).linux.namespaces.find(({ type }) => type === 'pid');
+    assert.equal(pid?.path, `/proc/${world.parts.pauses.pid(other.id)}/ns/pid`);
+    assert.notEqual(world.parts.pauses.pid(other.id), 0);
   });
 
   it('is watched among any number of others, which Node takes for no leak', async () => {
