@@ -3,8 +3,8 @@ import { isWithin } from '../lib/clock.ts';
 import { isKind, messageOf } from '../lib/errors.ts';
 import type { Container, ContainerExit } from './container.ts';
 import { endedStatus, exitReason, writeStatus } from './container-status.ts';
-import { cgroupsPathOf } from './cgroups.ts';
 import { deleteTask } from './discard.ts';
+import { wasOomKilled } from './oom-kills.ts';
 import type { Parts } from './parts.ts';
 import type { TaskExit } from './ports.ts';
 
@@ -18,6 +18,7 @@ export type ExitParts = Pick<
   | 'runtimes'
   | 'logs'
   | 'sandboxes'
+  | 'containers'
   | 'containerRecords'
   | 'events'
 >;
@@ -118,20 +119,8 @@ function lostExit(parts: Pick<Parts, 'clock'>): ContainerExit {
 
 async function describeExit(parts: ExitParts, container: Container, exit: TaskExit): Promise<ContainerExit> {
   const finishedAtNs = exit.exitedAtNs > 0n ? exit.exitedAtNs : parts.clock.nowNs();
-  const oom = exit.exitStatus !== 0 && (await wasOomKilled(parts, container));
-  return { exitCode: exit.exitStatus, finishedAtNs, reason: exitReason(exit.exitStatus, oom), message: '' };
-}
-
-async function wasOomKilled(parts: ExitParts, container: Container): Promise<boolean> {
-  const sandbox = parts.sandboxes.find(container.sandboxId);
-  if (sandbox === undefined) return false;
-  const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
-  try {
-    return ((await parts.kernel.oomKills(cgroupsPathOf(container.id, sandbox, runtime, parts.namespace))) ?? 0) > 0;
-  } catch (error) {
-    parts.log.warn({ containerId: container.id, error: messageOf(error) }, 'could not ask the cgroup about an OOM kill');
-    return false;
-  }
+  const reason = exitReason(exit.exitStatus, await wasOomKilled(parts, container));
+  return { exitCode: exit.exitStatus, finishedAtNs, reason, message: '' };
 }
 
 /** Waits for the log pump to have everything, but not for ever. */

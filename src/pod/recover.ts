@@ -6,6 +6,7 @@ import { openOutput } from './container-output.ts';
 import { Container, createdStatus, type ContainerStatus } from './container.ts';
 import { kindLabel } from './cri-labels.ts';
 import { deleteEndedTask, recordExit } from './exits.ts';
+import { noteOomKills } from './oom-kills.ts';
 import type { Parts } from './parts.ts';
 import type { StoredContainer, TaskProcess } from './ports.ts';
 import { recoverSandbox } from './recover-sandbox.ts';
@@ -33,6 +34,7 @@ export async function recover(parts: Parts): Promise<void> {
     'container',
     (id) => recoverContainer(parts, stored.find((one) => one.id === id), taskOf.get(id)),
   );
+  await Promise.all([...parts.sandboxes.values()].map((sandbox) => noteOomKills(parts, sandbox)));
   await sweep(parts, { containers: stored, pauses });
   const running = [...parts.containers.values()].filter((one) => one.state === 'CONTAINER_RUNNING').length;
   parts.log.info(

@@ -54,6 +54,8 @@ export class Sandbox {
   #record: SandboxRecord;
   /** The answer bytes of List for this sandbox, dropped with every change. */
   listBytes: Buffer | undefined;
+  /** How often its ended containers were killed for memory, in all; undefined where nothing has to know. */
+  endedOomKills: number | undefined;
 
   constructor(record: SandboxRecord) {
     this.#record = record;

@@ -5,6 +5,7 @@ import { makeOutput } from './container-output.ts';
 import { discardTask } from './discard.ts';
 import { labelledRoot } from './labels.ts';
 import { sandboxLease } from './leases.ts';
+import { noteOomKills } from './oom-kills.ts';
 import type { Parts } from './parts.ts';
 import type { CallOptions, NewTask } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
@@ -14,6 +15,8 @@ export type StartParts = Pick<
   | 'log'
   | 'clock'
   | 'folders'
+  | 'kernel'
+  | 'namespace'
   | 'containerd'
   | 'runtimes'
   | 'logs'
@@ -57,7 +60,11 @@ async function start(parts: StartParts, sandbox: Sandbox, container: Container):
   const { containerd } = parts;
   const { id, record } = container;
   const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
-  const [streams] = await Promise.all([makeOutput(parts, container), parts.pauses.settledAmidMany(sandbox.id)]);
+  const [streams] = await Promise.all([
+    makeOutput(parts, container),
+    parts.pauses.settledAmidMany(sandbox.id),
+    noteOomKills(parts, sandbox),
+  ]);
   const rootfs = container.rootfs ?? (await containerd.snapshots(record.snapshotter).mounts(id));
   container.rootfs = undefined;
   const { pid } = await createTask(

@@ -61,6 +61,8 @@ export class FakeSurroundings {
   readonly attached = new Set<string>();
   readonly openLogs = new Set<string>();
   oomKilled = false;
+  /** By cgroup what it says instead; undefined where it is gone. */
+  readonly oomKills = new Map<string, number | undefined>();
 
   readonly kernel: KernelPort = {
     pinNamespaces: async ({ dir, net, uts, ipc }) => {
@@ -123,7 +125,7 @@ export class FakeSurroundings {
     hostname: () => 'node',
     cgroupUsage: async () => undefined,
     interfaces: async () => [],
-    oomKills: async () => (this.oomKilled ? 1 : 0),
+    oomKills: async (cgroup) => (this.oomKills.has(cgroup) ? this.oomKills.get(cgroup) : Number(this.oomKilled)),
   };
 
   readonly network: NetworkPort = {
@@ -178,13 +180,19 @@ export interface PodWorld {
   end(): Promise<void>;
 }
 
-/** Makes a world; `clock` stands still if the test's own does, `host` says in what its node is special. */
-export async function makePodWorld(clock: Clock = systemClock(), host: Partial<HostFacts> = {}): Promise<PodWorld> {
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'pw-pod-'));
-  return build(clock, folder, new FakeContainerd(), new FakeSurroundings(), host);
+/** In what a node is special. */
+export interface Special {
+  readonly host?: Partial<HostFacts>;
+  readonly runtime?: Partial<Runtime>;
 }
 
-function build(clock: Clock, folder: string, containerd: FakeContainerd, around: FakeSurroundings, host: Partial<HostFacts>): PodWorld {
+/** Makes a world; `clock` stands still if the test's own does. */
+export async function makePodWorld(clock: Clock = systemClock(), special: Special = {}): Promise<PodWorld> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'pw-pod-'));
+  return build(clock, folder, new FakeContainerd(), new FakeSurroundings(), special);
+}
+
+function build(clock: Clock, folder: string, containerd: FakeContainerd, around: FakeSurroundings, special: Special): PodWorld {
   const folders = new Folders(path.join(folder, 'root'), path.join(folder, 'state'));
   const log = silentLog;
   const sandboxes = new IdStore<Sandbox>('pod sandbox');
@@ -203,7 +211,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
       kernelVersion: '6.1.0',
       ownOomScoreAdj: 0,
       canLowerOomScore: false,
-      ...host,
+      ...special.host,
     },
     kernel: around.kernel,
     bootId: 'boot 1',
@@ -213,7 +221,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
     images: around.images,
     network: around.network,
     logs: around.logs,
-    runtimes: new Runtimes([plainRuntime], 'runc'),
+    runtimes: new Runtimes([{ ...plainRuntime, ...special.runtime }], 'runc'),
     hookFiles: new FolderFiles({ folders: [], isWanted: () => false, parse: parseHookFile, log }),
     containerDefaults: noDefaults,
     cdiFiles: new FolderFiles({ folders: [], isWanted: () => false, parse: parseCdiFile, log }),
@@ -243,7 +251,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
     inventory: () => inventory(containerd, around, folder),
     restart() {
       void letGo();
-      return build(clock, folder, containerd, around, host);
+      return build(clock, folder, containerd, around, special);
     },
     async end() {
       await letGo();

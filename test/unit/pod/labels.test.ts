@@ -12,7 +12,7 @@ const below = { ...volume, hostPath: '/var/tmp' };
 
 describe('a Pod on a node with SELinux', () => {
   let world: PodWorld;
-  beforeEach(async () => (world = await makePodWorld(systemClock(), { selinux })));
+  beforeEach(async () => (world = await makePodWorld(systemClock(), { host: { selinux } })));
   afterEach(() => world.end());
 
   const pod = async (name: string): Promise<string> => {
