@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
 import { CodedError, errnoOf, invalidField, messageOf } from '../lib/errors.ts';
-import { realPath } from '../linux/real-path.ts';
+import { cachedRealPath, realPath } from '../linux/real-path.ts';
 import { passedAnnotations } from '../spec/annotations.ts';
 import { layOverBase } from '../spec/base-spec.ts';
 import { asksForRdt } from '../spec/class-annotations.ts';
@@ -69,7 +69,7 @@ export async function containerSpec(
   const context = config.linux?.securityContext ?? null;
   const [userFiles, mounts, devices, seccompProfile, hookFiles] = await Promise.all([
     parts.images.userFiles(image, runtime.snapshotter),
-    Promise.all(config.mounts.map((mount, at) => resolveMount(mount, at, of.volumes))),
+    resolveMounts(config.mounts, of.volumes),
     Promise.all(config.devices.map((device, at) => resolveDevice(parts, device, at))),
     readProfile(seccompFile(context)),
     readHooks(parts),
@@ -151,13 +151,21 @@ function targetPid(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__
   return `/proc/${target.status.pid}/ns/pid`;
 }
 
-/**
- * A host path with its symlinks followed. One that is missing becomes a folder: the proto wants an error,
- * but hostPath volumes without a type have come to depend on it, with every runtime.
- */
-async function resolveMount(mount: Mount__Output, at: number, volumes: Volumes): Promise<ResolvedMount> {
+/** Where mounts come from. A container may have a hundred, nearly all of which the kernel finds without a wait. */
+async function resolveMounts(mounts: readonly Mount__Output[], volumes: Volumes): Promise<ResolvedMount[]> {
+  const atOnce = mounts.map((mount) => resolveAtOnce(mount, volumes));
+  if (atOnce.every((found) => found !== undefined)) return atOnce;
+  return await Promise.all(mounts.map(async (mount, at) => atOnce[at] ?? (await resolveSlowly(mount, at))));
+}
+
+function resolveAtOnce(mount: Mount__Output, volumes: Volumes): ResolvedMount | undefined {
   const image = volumes.images.get(mount);
   if (image !== undefined) return { mount, source: image, isImage: true };
+  const source = cachedRealPath(mount.hostPath);
+  return source === undefined ? undefined : { mount, source };
+}
+
+async function resolveSlowly(mount: Mount__Output, at: number): Promise<ResolvedMount> {
   try {
     return { mount, source: await realpathOrNewFolder(mount.hostPath) };
   } catch (error) {
@@ -165,7 +173,10 @@ async function resolveMount(mount: Mount__Output, at: number, volumes: Volumes):
   }
 }
 
-/** Looks before it makes: a container may have a hundred mounts, and their paths are nearly always there. */
+/**
+ * A host path with its symlinks followed. One that is missing becomes a folder: the proto wants an error,
+ * but hostPath volumes without a type have come to depend on it, with every runtime.
+ */
 async function realpathOrNewFolder(file: string): Promise<string> {
   try {
     return await realPath(file);

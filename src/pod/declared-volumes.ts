@@ -35,6 +35,7 @@ export async function makeDeclaredVolumes(parts: VolumeParts, of: VolumesOf, und
 }
 
 function volumePaths(declared: readonly string[], config: ContainerConfig__Output): string[] {
+  if (declared.length === 0) return [];
   const covered = new Set(['/', ...config.mounts.map((mount) => clean(mount.containerPath))]);
   return [...new Set(declared.map(clean))].filter((volume) => !covered.has(volume));
 }

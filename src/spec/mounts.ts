@@ -66,7 +66,10 @@ export function buildMounts(input: MountInput): MountSection {
     byPath.set(mount.destination, mount);
   }
   const defaults = input.defaults.filter(({ destination }) => !isCovered(destination, byPath));
-  const sorted = [...byPath.values()].toSorted((a, b) => depth(a.destination) - depth(b.destination));
+  const sorted = [...byPath.values()]
+    .map((mount) => ({ mount, depth: depth(mount.destination) }))
+    .toSorted((a, b) => a.depth - b.depth)
+    .map(({ mount }) => mount);
   const rootfsPropagation = strongestPropagation(input.mounts);
   return { mounts: [...defaults, ...sorted], ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }) };
 }
