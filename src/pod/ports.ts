@@ -41,7 +41,7 @@ export interface StoredContainer extends NewContainerRecord {
 }
 
 export interface ContainersPort {
-  create(record: NewContainerRecord, options?: CallOptions): Promise<StoredContainer>;
+  create(record: NewContainerRecord, options?: CallOptions): Promise<void>;
   get(id: string, options?: CallOptions): Promise<StoredContainer>;
   list(filters: readonly string[], options?: CallOptions): Promise<StoredContainer[]>;
   update(record: StoredContainer, fieldPaths: readonly string[], options?: CallOptions): Promise<StoredContainer>;

@@ -18,7 +18,7 @@ export class FakeContainers implements Public<Containers> {
     this.#world = world;
   }
 
-  async create(container: NewContainer, options?: CallOptions): Promise<ContainerRecord> {
+  async create(container: NewContainer, options?: CallOptions): Promise<void> {
     await this.#world.faults.enter('containers.create', [container], options);
     const { containers } = this.#world;
     mustBeNew(containers, 'container', container.id);
@@ -34,7 +34,6 @@ export class FakeContainers implements Public<Containers> {
     };
     containers.set(record.id, record);
     this.#world.emit({ topic: '/containers/create', type: 'containerCreate', containerId: record.id });
-    return record;
   }
 
   async get(id: string, options?: CallOptions): Promise<ContainerRecord> {

@@ -35,7 +35,8 @@ describe('the fake containerd', () => {
     await held.arrived;
     assert.deepEqual(await fake.containers.list(), []);
     held.release();
-    assert.equal((await creating).id, 'a');
+    await creating;
+    assert.deepEqual((await fake.containers.list()).map(({ id }) => id), ['a']);
   });
 
   it('goes away and comes back, with a gap in its events', async () => {
