@@ -61,6 +61,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   const folders = new Folders(config.root, config.state);
   const defaults = await containerDefaults(config);
   const giveBack = await claimPlaces(config);
+  const services = loadCriServices();
   const containerd = new Containerd({ ...config.containerd, log, clock });
   await waitForContainerd(containerd, config, options.waitMs);
   await containerd.namespaces.ensure(config.containerd.namespace);
@@ -95,6 +96,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
     runtimes,
     ...nodeFiles(config, log),
     containerDefaults: defaults,
+    containerConfigs: services.containerConfigs,
     sandboxes,
     containers,
     sandboxNames: new Creations('pod sandbox'),
@@ -123,7 +125,6 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   network.cleanUp(() => [...sandboxes.values()].map(({ id }) => id));
 
   const stats = new StatsReader(parts);
-  const services = loadCriServices();
   const streaming = await startStreaming(config.streaming, parts, log);
   const { address } = config.metrics;
   const metrics = address === '' ? undefined : new (await import('./app/metrics.ts')).Metrics(address, services);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadSync } from '@grpc/proto-loader';
 import { CodedError } from '../lib/errors.ts';
+import { ContainerConfigs } from './container-configs.ts';
 
 /** The most one message may hold, both ways: what the kubelet's client and containerd allow. */
 export const maxMessageBytes = 16 * 1024 * 1024;
@@ -20,6 +21,8 @@ export type ResponseOf<Name extends RpcName> =
 export interface CriServices {
   /** The definitions of RuntimeService and ImageService, whose responses are `Encoded` ones only. */
   readonly definitions: readonly grpc.ServiceDefinition[];
+  /** The configs of containers in wire form, those in the requests of `definitions` among them. */
+  readonly containerConfigs: ContainerConfigs;
   /**
    * The wire form of a response. A message whose only content is one item of a repeated field is that item's
    * tagged bytes, so `{containers: [c]}` encoded for each container and then joined is a list's response.
@@ -41,11 +44,18 @@ export function loadCriServices(): CriServices {
     oneofs: true,
     includeDirs: [protoFolder],
   });
+  const runtimeService = loaded['runtime.v1.RuntimeService'] as grpc.ServiceDefinition;
+  const containerConfigs = new ContainerConfigs(runtimeService['CreateContainer'] as grpc.MethodDefinition<object, object>);
   const encoders = new Map<string, grpc.serialize<object>>();
   const definitions = ['runtime.v1.RuntimeService', 'runtime.v1.ImageService'].map((service) => {
     const methods = Object.entries(loaded[service] as grpc.ServiceDefinition);
     for (const [name, method] of methods) encoders.set(name, method.responseSerialize);
-    return Object.fromEntries(methods.map(([name, method]) => [name, { ...method, responseSerialize: bytesOf }]));
+    return Object.fromEntries(
+      methods.map(([name, method]) => {
+        const requestDeserialize = name === 'CreateContainer' ? containerConfigs.decodeRequest : method.requestDeserialize;
+        return [name, { ...method, requestDeserialize, responseSerialize: bytesOf }];
+      }),
+    );
   });
   const encode = (name: RpcName, response: object): Buffer => {
     const encoder = encoders.get(name);
@@ -54,6 +64,7 @@ export function loadCriServices(): CriServices {
   };
   return {
     definitions,
+    containerConfigs,
     encodeResponse: (name, response) => encode(name, response as object),
     toEncoded(name, response) {
       const encoded = isEncoded(response) ? response.encoded : encode(name, response);

@@ -1,29 +1,42 @@
 import { CodedError, messageOf } from '../lib/errors.ts';
 import type { ContainerRecord, ContainerStatus } from './container.ts';
-import { containerExtensionName } from './cri-labels.ts';
-import { fromJson, toJson } from './json.ts';
-import type { Any, StoredContainer } from './ports.ts';
+import { containerConfigExtensionName, containerExtensionName } from './cri-labels.ts';
+import { fromJson } from './json.ts';
+import type { Any, ContainerConfigsPort, StoredContainer } from './ports.ts';
 
 /** The file beside containerd that says how far a container has come. */
 export interface ContainerStatusRecord extends ContainerStatus {
   readonly version: 1;
 }
 
-const recordTypeUrl = 'podwright.dev/container/v1';
+const recordTypeUrl = 'podwright.dev/container/v2';
+const configTypeUrl = 'runtime.v1.ContainerConfig';
 
-/** A container's record as the extension of its containerd record. */
-export function containerExtension(record: ContainerRecord): Any {
-  return { typeUrl: recordTypeUrl, value: Buffer.from(toJson(record)) };
+/**
+ * A container's record as extensions of its containerd record: the CRI's config in the CRI's own wire form, and the
+ * rest as JSON.
+ */
+export function containerExtensions(configs: ContainerConfigsPort, record: ContainerRecord): Record<string, Any> {
+  const { config, ...rest } = record;
+  return {
+    [containerExtensionName]: { typeUrl: recordTypeUrl, value: Buffer.from(JSON.stringify({ version: 2, ...rest })) },
+    [containerConfigExtensionName]: { typeUrl: configTypeUrl, value: configs.encode(config) },
+  };
 }
 
 /** Reads the record back; DATA_LOSS where it is missing or is not one of ours. */
-export function readContainerExtension(stored: StoredContainer): ContainerRecord {
+export function readContainerExtensions(configs: ContainerConfigsPort, stored: StoredContainer): ContainerRecord {
   const extension = stored.extensions[containerExtensionName];
   if (extension === undefined) throw new CodedError('dataLoss', `container "${stored.id}" has no podwright record`);
   try {
     const record = fromJson(extension.value.toString('utf8'));
-    if (!isRecord(record) || record.id !== stored.id) throw new Error('it is not a record of this container');
-    return record;
+    if (!isStoredRecord(record) || record.id !== stored.id) throw new Error('it is not a record of this container');
+    const { version, ...rest } = record;
+    // The first version had the config in it, as JSON.
+    if (version === 1) return rest as ContainerRecord;
+    const config = stored.extensions[containerConfigExtensionName];
+    if (version !== 2 || config === undefined) throw new Error('it is not a record that this podwright knows');
+    return { ...rest, config: configs.decode(config.value) };
   } catch (error) {
     throw new CodedError('dataLoss', `the record of container "${stored.id}" cannot be read: ${messageOf(error)}`, {
       cause: error,
@@ -31,6 +44,8 @@ export function readContainerExtension(stored: StoredContainer): ContainerRecord
   }
 }
 
-function isRecord(value: unknown): value is ContainerRecord {
-  return typeof value === 'object' && value !== null && 'version' in value && value.version === 1 && 'id' in value;
+type StoredRecord = Omit<ContainerRecord, 'config'> & { readonly version: unknown };
+
+function isStoredRecord(value: unknown): value is StoredRecord {
+  return typeof value === 'object' && value !== null && 'version' in value && 'id' in value;
 }

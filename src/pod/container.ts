@@ -17,11 +17,10 @@ import { deferred, type Deferred } from '../lib/deferred.ts';
 export type ContainerState = 'CONTAINER_CREATED' | 'CONTAINER_RUNNING' | 'CONTAINER_EXITED' | 'CONTAINER_UNKNOWN';
 
 /**
- * What of a container is written once, at creation, into the extension of its containerd record. It can be
+ * What of a container is written once, at creation, into extensions of its containerd record. It can be
  * asked from containerd at any time, and is stored nowhere else.
  */
 export interface ContainerRecord {
-  readonly version: 1;
   readonly id: string;
   readonly name: string;
   readonly sandboxId: string;

@@ -8,10 +8,10 @@ import { Undo } from '../lib/undo.ts';
 import { userMappings } from '../spec/namespaces.ts';
 import { validateContainerConfig } from '../spec/validate.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
-import { containerExtension } from './container-records.ts';
+import { containerExtensions } from './container-records.ts';
 import { containerSpec } from './container-spec.ts';
 import { Container, containerName, createdStatus, type ContainerRecord } from './container.ts';
-import { containerExtensionName, containerLabels } from './cri-labels.ts';
+import { containerLabels } from './cri-labels.ts';
 import { makeDeclaredVolumes } from './declared-volumes.ts';
 import { newId } from './ids.ts';
 import { mountImageVolumes } from './image-volumes.ts';
@@ -28,6 +28,7 @@ export type CreateParts = Pick<
   | 'log'
   | 'clock'
   | 'cdiFiles'
+  | 'containerConfigs'
   | 'containerDefaults'
   | 'hookFiles'
   | 'folders'
@@ -116,7 +117,6 @@ async function makeRecord(parts: CreateParts, of: NewContainer, undo: Undo): Pro
   };
   const { spec, stopSignal, user } = await containerSpec(parts, { ...of, volumes });
   const record: ContainerRecord = {
-    version: 1,
     id,
     name: of.name,
     sandboxId: sandbox.id,
@@ -142,7 +142,7 @@ async function makeRecord(parts: CreateParts, of: NewContainer, undo: Undo): Pro
         spec: jsonAny(specTypeUrl, spec),
         snapshotter,
         snapshotKey: id,
-        extensions: { [containerExtensionName]: containerExtension(record) },
+        extensions: containerExtensions(parts.containerConfigs, record),
         sandboxId: sandbox.id,
       },
       { lease: sandboxLease(sandbox.id) },

@@ -21,8 +21,9 @@ export function pauseExtension(): Any {
   return jsonAny('podwright.dev/sandbox/v1', { version: 1 });
 }
 
-/** Where podwright keeps a container's record. */
+/** Where podwright keeps a container's record, and the CRI's config that belongs to it. */
 export const containerExtensionName = 'podwright.dev/container';
+export const containerConfigExtensionName = 'podwright.dev/container-config';
 
 /** The containerd labels of a pause container: the Pod's own, and what it is. */
 export function sandboxLabels(config: PodSandboxConfig__Output): Record<string, string> {

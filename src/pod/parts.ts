@@ -15,7 +15,7 @@ import type { Folders } from './folders.ts';
 import type { IdStore } from './id-store.ts';
 import type { KernelPort } from './kernel.ts';
 import type { PauseKeeper } from './pause.ts';
-import type { ContainerdPort, ImagesPort, LogPumpPort, NetworkPort } from './ports.ts';
+import type { ContainerConfigsPort, ContainerdPort, ImagesPort, LogPumpPort, NetworkPort } from './ports.ts';
 import type { RecordFiles } from './record-files.ts';
 import type { Runtimes } from './runtimes.ts';
 import type { Sandbox, SandboxRecord } from './sandbox.ts';
@@ -42,6 +42,7 @@ export interface Parts {
   readonly cdiFiles: CdiFiles;
   readonly hookFiles: FolderFiles<HookFile>;
   readonly containerDefaults: ContainerDefaults;
+  readonly containerConfigs: ContainerConfigsPort;
   readonly sandboxes: IdStore<Sandbox>;
   readonly containers: IdStore<Container>;
   readonly sandboxNames: Creations;

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 
 /**
  * What the Pod layer needs of its surroundings, in its own words. `app.ts` hands in the real things;
@@ -180,6 +181,13 @@ export interface ImageConfig {
   readonly user: string;
   readonly stopSignal: string;
   readonly volumes: readonly string[];
+}
+
+/** ContainerConfigs in wire form, to be kept with their containers. */
+export interface ContainerConfigsPort {
+  encode(config: ContainerConfig__Output): Buffer;
+  /** DATA_LOSS for bytes that are no ContainerConfig. */
+  decode(bytes: Buffer): ContainerConfig__Output;
 }
 
 export interface ImagesPort {

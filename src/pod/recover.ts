@@ -1,6 +1,6 @@
 import { messageOf } from '../lib/errors.ts';
 import { discardTask } from './discard.ts';
-import { readContainerExtension } from './container-records.ts';
+import { readContainerExtensions } from './container-records.ts';
 import { endedStatus, writeStatus } from './container-status.ts';
 import { openOutput } from './container-output.ts';
 import { Container, createdStatus, type ContainerStatus } from './container.ts';
@@ -62,7 +62,7 @@ async function recoverContainer(
   task: TaskProcess | undefined,
 ): Promise<void> {
   if (stored === undefined) return;
-  const record = readContainerExtension(stored);
+  const record = readContainerExtensions(parts.containerConfigs, stored);
   const written = await parts.containerRecords.read(record.id);
   const status: ContainerStatus = written ?? createdStatus(record.config.linux?.resources ?? null);
   const container = new Container(record, status);

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { KeyedLock } from '../../src/lib/keyed-lock.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import type { ContainerConfig__Output } from '../../src/types/cri/runtime/v1/ContainerConfig.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import type { ContainerStatusRecord } from '../../src/pod/container-records.ts';
 import type { Container } from '../../src/pod/container.ts';
@@ -14,11 +15,12 @@ import { ExitWatcher } from '../../src/pod/exits.ts';
 import { FolderFiles } from '../../src/pod/folder-files.ts';
 import { Folders } from '../../src/pod/folders.ts';
 import { IdStore } from '../../src/pod/id-store.ts';
+import { fromJson, toJson } from '../../src/pod/json.ts';
 import type { HostFacts } from '../../src/spec/host-facts.ts';
 import type { KernelPort } from '../../src/pod/kernel.ts';
 import type { Parts } from '../../src/pod/parts.ts';
 import { PauseKeeper } from '../../src/pod/pause.ts';
-import type { ImageFacts, ImagesPort, LogPumpPort, NetworkPort } from '../../src/pod/ports.ts';
+import type { ContainerConfigsPort, ImageFacts, ImagesPort, LogPumpPort, NetworkPort } from '../../src/pod/ports.ts';
 import { RecordFiles } from '../../src/pod/record-files.ts';
 import { markBroken } from '../../src/pod/recover-sandbox.ts';
 import { type Runtime, Runtimes } from '../../src/pod/runtimes.ts';
@@ -36,6 +38,11 @@ const image: ImageFacts = {
   repoTags: ['registry.test/app:1'],
   repoDigests: [`registry.test/app@sha256:${'2'.repeat(64)}`],
   config: { entrypoint: ['/app'], cmd: [], env: [], workingDir: '', user: '', stopSignal: '', volumes: [] },
+};
+
+const containerConfigs: ContainerConfigsPort = {
+  encode: (config) => Buffer.from(toJson(config)),
+  decode: (bytes) => fromJson(bytes.toString()) as ContainerConfig__Output,
 };
 
 /** The handler of a Pod layer under test. */
@@ -230,6 +237,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
     sandboxNames: new Creations('pod sandbox'),
     containerNames: new Creations('container'),
     sandboxRecords: new RecordFiles<SandboxRecord>(folders.sandboxes, 'sandbox.json', log),
+    containerConfigs,
     containerRecords: new RecordFiles<ContainerStatusRecord>(folders.containers, 'status.json', log),
     sandboxLocks: new KeyedLock(),
     containerLocks: new KeyedLock(),
