@@ -82,9 +82,12 @@ function withMounts(spec: OciSpec, added: readonly CdiMount[]): readonly OciMoun
 function toOciMount(mount: CdiMount, destination: string, inUserNamespace: boolean): OciMount {
   const type = mount.type === '' ? 'bind' : mount.type;
   const isMapped = mount.options.some((option) => option === 'idmap' || option === 'ridmap');
-  const isBind = type === 'bind' || mount.options.some((option) => option === 'bind' || option === 'rbind');
-  const map = inUserNamespace && isBind && !isMapped ? [mount.options.includes('rbind') ? 'ridmap' : 'idmap'] : [];
-  return { destination, type, source: mount.hostPath, options: [...mount.options, ...map] };
+  const saysBind = mount.options.some((option) => option === 'bind' || option === 'rbind');
+  // To runc it is the option that makes a bind mount, and not the type: it would look for a file system named "bind".
+  const options = type === 'bind' && !saysBind ? [...mount.options, 'bind'] : mount.options;
+  const isBind = saysBind || type === 'bind';
+  const map = inUserNamespace && isBind && !isMapped ? [options.includes('rbind') ? 'ridmap' : 'idmap'] : [];
+  return { destination, type, source: mount.hostPath, options: [...options, ...map] };
 }
 
 function depth(destination: string): number {

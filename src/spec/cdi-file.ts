@@ -1,4 +1,4 @@
-import { parse, type ScalarTag } from 'yaml';
+import { isPair, parseDocument, type ScalarTag, visit } from 'yaml';
 import { CodedError, messageOf, wrapError } from '../lib/errors.ts';
 import { isCdiDeviceName, isCdiKind } from './cdi-names.ts';
 import { type HookName, hookNames } from './oci.ts';
@@ -88,8 +88,25 @@ const octal: ScalarTag = {
   resolve: (text) => Number.parseInt(text, 8),
 };
 
+/** Of all fields those that are no text. */
+const typedFields = ['major', 'minor', 'fileMode', 'uid', 'gid', 'timeout', 'additionalGids', 'enableMonitoring'];
+
+/**
+ * YAML takes `name: 0` for a number and `args: [true]` for a truth value. It is the field that says what it is to every
+ * other CDI reader, and so to people who write such files by hand: text is what stands there, quoted or not.
+ */
 function parseYaml(text: string): unknown {
-  return parse(text, { schema: 'core', customTags: (tags) => [octal, ...tags], logLevel: 'error' });
+  const document = parseDocument(text, { schema: 'core', customTags: (tags) => [octal, ...tags], logLevel: 'error' });
+  const [error] = document.errors;
+  if (error !== undefined) throw error;
+  visit(document, {
+    Scalar(_, node, ancestors) {
+      const field = ancestors.findLast(isPair)?.key;
+      if (node.value === null || node.source === undefined || typedFields.includes(String(field))) return;
+      node.value = node.source;
+    },
+  });
+  return document.toJS();
 }
 
 function toFile(document: unknown, path: string): CdiFile {
@@ -127,7 +144,7 @@ function toEdits(value: unknown, where: string): CdiEdits {
   return {
     env: listOf(edits['env'], `${where}.env`, toVariable),
     deviceNodes: listOf(edits['deviceNodes'], `${where}.deviceNodes`, toDeviceNode),
-    netDevices: listOf(edits['netDevices'], `${where}.netDevices`, toNetDevice),
+    netDevices: toNetDevices(edits['netDevices'], `${where}.netDevices`),
     mounts: listOf(edits['mounts'], `${where}.mounts`, toMount),
     hooks: listOf(edits['hooks'], `${where}.hooks`, toHook),
     additionalGids: listOf(edits['additionalGids'], `${where}.additionalGids`, (gid, at) => numberOf(gid, at) ?? 0),
@@ -167,6 +184,16 @@ function toDeviceNode(value: unknown, where: string): CdiDeviceNode {
 
 function isNodeType(type: string): type is CdiDeviceNode['type'] {
   return ['', 'b', 'c', 'u', 'p'].includes(type);
+}
+
+/** An interface can go into a container once, and each needs a name of its own there. */
+function toNetDevices(value: unknown, where: string): CdiEdits['netDevices'] {
+  const devices = listOf(value, where, toNetDevice);
+  for (const field of ['hostInterfaceName', 'name'] as const) {
+    const twice = devices.find((device, n) => devices.findIndex((other) => other[field] === device[field]) < n);
+    if (twice !== undefined) throw wrong(where, `has ${field} ${JSON.stringify(twice[field])} twice`);
+  }
+  return devices;
 }
 
 function toNetDevice(value: unknown, where: string): CdiEdits['netDevices'][number] {

@@ -22,8 +22,8 @@ devices:
         - { path: /dev/gpu0, hostPath: /dev/full }
         - { path: /dev/gpu-ctl, hostPath: /dev/zero, permissions: r, uid: 12, gid: 34, fileMode: 0640 }
       additionalGids: [4444]
-  - name: "1"
-    containerEdits: { env: [ONE=1] }
+  - name: 1
+    containerEdits: { env: [ONE=1], mounts: [{ hostPath: ${top}/lib, containerPath: /plain, options: [ro] }] }
 `;
 const nicJson = {
   cdiVersion: '0.6.0',
@@ -73,6 +73,9 @@ describe('a device by CDI', function () {
       annotations: { 'cdi.k8s.io/plugin': 'vendor.test/gpu=1,vendor.test/nic=full' },
     });
     assert.equal(await container.sh('echo $ONE $DRIVER; grep -c " /usr/lib/gpu " /proc/self/mounts; echo x > /dev/made-up'), '1 loaded\n1');
+    // A mount that says nothing of its kind is a bind mount.
+    assert.equal(await container.sh('cat /plain/libgpu.so'), 'a library');
+    assert.match((await container.try('echo x > /plain/x')).stderr, /Read-only file system/);
   });
 
   it('runs its hooks', async () => {

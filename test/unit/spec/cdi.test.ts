@@ -56,6 +56,31 @@ describe('a CDI spec file', () => {
     assert.deepEqual(parsed(minimal()).devices.get('one')?.env, ['A=1']);
   });
 
+  it('has as text what stands in YAML for it, quoted or not, and numbers where numbers belong', () => {
+    const unquoted = `
+cdiVersion: 0.7.0
+kind: vendor.com/gpu
+annotations: { built: 2026 }
+devices:
+  - name: 0
+    containerEdits:
+      env: [A=1]
+      hooks: [{ hookName: poststop, path: /bin/hook, args: [hook, 0, 010, true, 1.50], timeout: 0x10 }]
+      deviceNodes: [{ path: /dev/x, major: 195, permissions: rw, fileMode: 0660, hostPath: ~ }]
+  - name: 007
+    containerEdits: { additionalGids: [44] }
+`;
+    const { devices } = parseCdiFile(unquoted, '/etc/cdi/gpu.yaml');
+    assert.deepEqual([...devices.keys()], ['0', '007']);
+    const edits = devices.get('0');
+    assert.deepEqual(edits?.hooks, [{ hookName: 'poststop', path: '/bin/hook', args: ['hook', '0', '010', 'true', '1.50'], env: [], timeout: 16 }]);
+    assert.deepEqual(edits?.deviceNodes, [
+      { path: '/dev/x', hostPath: '/dev/x', type: '', major: 195, minor: 0, fileMode: 0o660, permissions: 'rw' },
+    ]);
+    assert.deepEqual(devices.get('007')?.additionalGids, [44]);
+  });
+
+  const nic = (hostInterfaceName: string, name: string): object => ({ hostInterfaceName, name });
   const bad: [string, object, string][] = [
     ['an unknown version', { ...minimal(), cdiVersion: '9.0.0' }, 'cdiVersion is "9.0.0"'],
     ['a kind without a class', { ...minimal(), kind: 'vendor.com' }, 'kind is "vendor.com"'],
@@ -68,6 +93,8 @@ describe('a CDI spec file', () => {
     ['an unknown type of node', minimal({ deviceNodes: [{ path: '/dev/x', type: 'z' }] }), 'type is "z"'],
     ['unknown permissions', minimal({ deviceNodes: [{ path: '/dev/x', permissions: 'x' }] }), 'permissions is "x"'],
     ['an unknown hook', minimal({ hooks: [{ hookName: 'later', path: '/x' }] }), 'hookName is "later"'],
+    ['an interface twice', minimal({ netDevices: [nic('eth1', 'a'), nic('eth1', 'b')] }), 'netDevices has hostInterfaceName "eth1" twice'],
+    ['two interfaces of one name', minimal({ netDevices: [nic('eth1', 'a'), nic('eth2', 'a')] }), 'netDevices has name "a" twice'],
     ['a mount from nowhere', minimal({ mounts: [{ containerPath: '/x' }] }), 'mounts[0].hostPath must not be empty'],
     ['an RDT class that is a path', minimal({ intelRdt: { closID: 'a/b' } }), 'closID is "a/b"'],
     ['text for a number', minimal({ additionalGids: ['5'] }), 'additionalGids[0] must be a whole number'],
@@ -215,6 +242,18 @@ describe('CDI edits', () => {
     const mount = { hostPath: '/new', options: ['ro', 'rbind'], type: '' };
     const { mounts } = apply({ mounts: [{ ...mount, containerPath: '/a/b/c' }, { ...mount, containerPath: '/a/' }, { ...mount, containerPath: '/d' }] });
     assert.deepEqual(mounts.map(({ destination, source }) => `${destination} ${source}`), ['/proc proc', '/a /new', '/d /new', '/a/b/c /new']);
+  });
+
+  it('make bind mounts of those that say nothing else', () => {
+    const mount = { hostPath: '/new', containerPath: '/n' };
+    const options = [
+      { ...mount, type: '', options: ['ro'] },
+      { ...mount, type: 'bind', options: [] },
+      { ...mount, type: '', options: ['ro', 'rbind'] },
+      { ...mount, type: 'none', options: ['bind'] },
+      { ...mount, type: 'tmpfs', options: ['ro'] },
+    ].map((one) => apply({ mounts: [one] }).mounts.at(-1)?.options);
+    assert.deepEqual(options, [['ro', 'bind'], ['bind'], ['ro', 'rbind'], ['bind'], ['ro']]);
   });
 
   it('map the owners of bind mounts in a user namespace', () => {
