@@ -3,6 +3,7 @@ import os from 'node:os';
 import { Turns } from '../lib/turns.ts';
 import { readCgroupStats } from '../linux/cgroup-read.ts';
 import { cgroupOomKills, removeCgroup } from '../linux/cgroup.ts';
+import { makeDeviceNodes } from '../linux/device-nodes.ts';
 import { devicesAt, hostDevices } from '../linux/devices.ts';
 import { copyTree } from '../linux/copy-tree.ts';
 import { pathInRoot } from '../linux/inroot.ts';
@@ -17,6 +18,9 @@ import { knowsLabel, relabel } from '../linux/selinux.ts';
 import { pinUserNamespaces } from '../linux/user-namespaces.ts';
 import { parseApparmorProfiles } from '../spec/apparmor.ts';
 import type { KernelPort } from '../pod/kernel.ts';
+
+/** A device's permissions where its spec says none (config-linux.md "Devices"). */
+const defaultMode = 0o666;
 
 /** The real kernel, as the Pod layer asks for it, with the cgroups of the given version. */
 export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
@@ -52,6 +56,9 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
     removeCgroup,
     mountTable: readMountinfo,
     devicesAt,
+    async makeDeviceNodes(folder, nodes, label) {
+      makeDeviceNodes(folder, nodes.map((node) => ({ ...node, fileMode: node.fileMode ?? defaultMode })), label);
+    },
     hostDevices,
     async apparmorProfiles() {
       return parseApparmorProfiles(await readFile('/sys/kernel/security/apparmor/profiles', 'utf8'));

@@ -65,6 +65,8 @@ const EINTR = 4;
 const ENOSYS = 38;
 /** Of each architecture, as the raw call is needed: libc's own would change every thread. */
 const NR_SETRESUID: Readonly<Record<string, number>> = { x64: 117, arm64: 147 };
+/** Of each architecture, as a glibc before 2.33 has no such function to be called from outside of C. */
+const NR_MKNODAT: Readonly<Record<string, number>> = { x64: 259, arm64: 33 };
 const LOCK_EXCLUSIVE_NOW = 0x6; // LOCK_EX | LOCK_NB
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
@@ -242,6 +244,13 @@ const c = {
     effective: number,
     saved: number,
   ) => number,
+  mknodat: libc.func('long syscall(long number, long dirfd, const char *path, long mode, long device)') as (
+    number: number,
+    dirfd: number,
+    path: string,
+    mode: number,
+    device: number,
+  ) => number,
   openat2: libc.func('long syscall(long number, long dirfd, const char *path, const void *how, size_t n)') as (
     number: number,
     dirfd: number,
@@ -320,6 +329,15 @@ export function umount2(target: string, flags: number): void {
 /** Makes a FIFO. */
 export function mkfifo(path: string, mode: number): void {
   check('mkfifo', c.mkfifo(path, mode), path);
+}
+
+/** Makes a special file; `mode` is S_IFCHR, S_IFBLK or S_IFIFO with permission bits, which the umask is taken from. */
+export function mknod(path: string, mode: number, major: number, minor: number): void {
+  const number = NR_MKNODAT[process.arch];
+  if (number === undefined) throw new SyscallError('mknodat', ENOSYS, `on ${process.arch}`);
+  // As the kernel takes it in 32 bits: 12 of the major number, and 20 of the minor around them.
+  const device = ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
+  check('mknodat', c.mknodat(number, AT_FDCWD, path, mode, device), path);
 }
 
 /** Makes a close-on-exec pipe; `flags` may be `O_NONBLOCK`, for both ends. */

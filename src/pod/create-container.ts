@@ -13,6 +13,7 @@ import { containerSpec } from './container-spec.ts';
 import { Container, containerName, createdStatus, type ContainerRecord } from './container.ts';
 import { containerLabels } from './cri-labels.ts';
 import { makeDeclaredVolumes } from './declared-volumes.ts';
+import { shiftDevices } from './device-nodes.ts';
 import { newId } from './ids.ts';
 import { mountImageVolumes } from './image-volumes.ts';
 import { sandboxLease } from './leases.ts';
@@ -115,7 +116,8 @@ async function makeRecord(parts: CreateParts, of: NewContainer, undo: Undo): Pro
     images: await mountImageVolumes(parts, { id, sandbox, config, snapshotter }, undo),
     declared: await makeDeclaredVolumes(parts, { id, sandbox, config, image, snapshotter }, undo),
   };
-  const { spec, stopSignal, user } = await containerSpec(parts, { ...of, volumes });
+  const { spec: built, stopSignal, user } = await containerSpec(parts, { ...of, volumes });
+  const spec = await shiftDevices(parts, id, built, undo);
   const record: ContainerRecord = {
     id,
     name: of.name,

@@ -53,7 +53,7 @@ export async function releaseViews(
   }
 }
 
-/** The names of the views that a container's state folder shows, for a container of which nothing else is known. */
+/** The names of the views that a container's state folder shows. */
 export async function viewNames(parts: Pick<Parts, 'folders'>, id: string): Promise<string[]> {
   try {
     return await readdir(parts.folders.imageViews(id));

@@ -1,5 +1,6 @@
 import type { HostDevice } from '../spec/devices.ts';
 import type { MountInfo } from '../spec/mount-table.ts';
+import type { OciDevice } from '../spec/oci.ts';
 import type { CgroupOf } from '../linux/cgroup-read.ts';
 import type { CgroupStats } from '../linux/cgroup-stats.ts';
 import type { InterfaceCounters } from '../linux/net-dev.ts';
@@ -50,6 +51,11 @@ export interface KernelPort {
   mountTable(): Promise<readonly MountInfo[]>;
   /** The device at a host path, or all below it where it is a folder. */
   devicesAt(path: string): Promise<readonly HostDevice[]>;
+  /**
+   * Makes device nodes at a folder, each named by its place in the list, on a file system of their own, with an SELinux
+   * label where one is named. Nothing stays mounted on failure.
+   */
+  makeDeviceNodes(folder: string, nodes: readonly OciDevice[], label?: string): Promise<void>;
   /** All of the host's devices. */
   hostDevices(): Promise<readonly HostDevice[]>;
   /** The names of the AppArmor profiles that are loaded. */

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { wrapError } from '../lib/errors.ts';
 import type { Container } from './container.ts';
 import { deleteTask } from './discard.ts';
-import { releaseViews } from './image-views.ts';
+import { releaseViews, viewNames } from './image-views.ts';
 import { imageVolumeNames } from './image-volumes.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
@@ -50,7 +50,9 @@ async function deleteEverything(parts: RemoveParts, container: Container, taskIs
   const { id } = container;
   await parts.logs.close(id);
   if (!taskIsGone) await deleteTask(containerd, id);
-  await releaseViews(parts, id, [container.record.snapshotter], imageVolumeNames(container.record.config));
+  // Those there are, and those there were before a reboot, whose snapshots are left.
+  const views = new Set([...imageVolumeNames(container.record.config), ...(await viewNames(parts, id))]);
+  await releaseViews(parts, id, [container.record.snapshotter], [...views]);
   await Promise.all([
     missingIsFine(containerd.snapshots(container.record.snapshotter).remove(id)),
     missingIsFine(containerd.containers.delete(id)),

@@ -72,10 +72,10 @@ export class FakeSurroundings {
   readonly oomKills = new Map<string, number | undefined>();
 
   readonly kernel: KernelPort = {
-    pinNamespaces: async ({ dir, net, uts, ipc }) => {
+    pinNamespaces: async ({ dir, net, uts, ipc, user }) => {
       await this.faults.enter('kernel.pinNamespaces', [dir], undefined);
       this.pinned.add(dir);
-      const paths = Object.entries({ net, uts, ipc }).flatMap(([kind, wanted]) => (wanted ? [[kind, path.join(dir, kind)]] : []));
+      const paths = Object.entries({ net, uts, ipc, user: user !== undefined }).flatMap(([kind, wanted]) => (wanted ? [[kind, path.join(dir, kind)]] : []));
       for (const [, file] of paths) this.mounted.add(String(file));
       return Object.fromEntries(paths) as Record<string, string>;
     },
@@ -123,6 +123,10 @@ export class FakeSurroundings {
     apparmorProfiles: async () => [],
     rdtClasses: async () => undefined,
     knowsLabel: async (label) => !label.includes('nobody_t'),
+    makeDeviceNodes: async (folder, nodes) => {
+      await this.faults.enter('kernel.makeDeviceNodes', [folder, nodes], undefined);
+      this.mounted.add(folder);
+    },
     relabel: async (paths, label) => {
       await this.faults.enter('kernel.relabel', [paths, label], undefined);
     },

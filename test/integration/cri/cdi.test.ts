@@ -78,6 +78,19 @@ describe('a device by CDI', function () {
     assert.match((await container.try('echo x > /plain/x')).stderr, /Read-only file system/);
   });
 
+  it('has its nodes and mounts in a user namespace too, for the ids of the Pod', async () => {
+    const ids = [{ hostId: 300_000, containerId: 0, length: 65_536 }];
+    const namespaceOptions = { pid: 'CONTAINER' as const, usernsOptions: { mode: 'POD' as const, uids: ids, gids: ids } };
+    const mapped = await cri().runPod({ linux: { securityContext: { namespaceOptions } } });
+    const container = await mapped.run({
+      ...named('vendor.test/gpu=0', 'vendor.test/gpu=1', 'vendor.test/nic=full'),
+      linux: { securityContext: { namespaceOptions, runAsUser: { value: 1000 } } },
+    });
+    assert.equal(await container.sh('stat -c "%u:%g %a %t,%T" /dev/gpu-ctl /dev/made-up'), '12:34 640 1,5\n1000:1000 666 1,3');
+    assert.match((await container.try('echo x > /dev/gpu0')).stderr, /No space left/);
+    assert.equal(await container.sh('stat -c %u:%g /usr/lib/gpu/libgpu.so /plain/libgpu.so; echo x > /dev/made-up'), '0:0\n0:0');
+  });
+
   it('runs its hooks', async () => {
     const container = await pod.run(named('vendor.test/nic=a'));
     assert.equal(await container.sh('echo $NIC'), 'low');

@@ -58,12 +58,19 @@ describe('what a node gives to its containers', function () {
     assert.match((await container.try('for i in $(seq 30); do sleep 3 & done')).stderr, /can't fork/);
   });
 
-  it("are devices that belong to the container's user", async () => {
-    const container = await pod.run({
-      devices: [{ hostPath: '/dev/full', containerPath: '/dev/own', permissions: 'rw' }],
-      linux: { securityContext: { runAsUser: { value: 1000 }, runAsGroup: { value: 2000 } } },
-    });
-    assert.equal(await container.sh('stat -c "%u:%g" /dev/own'), '1000:2000');
+  it("are devices that belong to the container's user, also in a user namespace", async () => {
+    const ids = [{ hostId: 200_000, containerId: 0, length: 65_536 }];
+    const namespaceOptions = { pid: 'CONTAINER' as const, usernsOptions: { mode: 'POD' as const, uids: ids, gids: ids } };
+    const mapped = await cri().runPod({ linux: { securityContext: { namespaceOptions } } });
+    for (const one of [pod, mapped]) {
+      const container = await one.run({
+        devices: [{ hostPath: '/dev/kmsg', containerPath: '/dev/own', permissions: 'w' }],
+        linux: { securityContext: { runAsUser: { value: 1000 }, runAsGroup: { value: 2000 } } },
+      });
+      assert.equal(await container.sh('stat -c "%u:%g" /dev/own'), '1000:2000');
+      // The host's is its root's alone.
+      await container.sh(': > /dev/own');
+    }
   });
 
   const writeHook = (folder: string, name: string, word: string, when: object = { always: true }): Promise<void> =>

@@ -52,6 +52,32 @@ describe('a Pod in a user namespace', function () {
     assert.notEqual((await container.try('touch /vol/new')).exitCode, 0);
   });
 
+  it('has the devices given, at their place and of their owner, as any Pod has', async () => {
+    const pod = await cri().runPod(inUserns());
+    const container = await pod.run({
+      devices: [
+        // The host has another device there, which it must not get.
+        { hostPath: '/dev/full', containerPath: '/dev/kmsg', permissions: 'rw' },
+        { hostPath: '/dev/kmsg', containerPath: '/dev/elsewhere/log', permissions: 'w' },
+      ],
+    });
+    assert.equal(await container.sh('stat -c "%t,%T %u:%g" /dev/kmsg /dev/elsewhere/log'), '1,7 0:0\n1,b 0:0');
+    assert.match((await container.try('echo x > /dev/kmsg')).stderr, /No space left/);
+    await container.sh(': > /dev/elsewhere/log');
+    assert.match((await container.try('head -c 1 /dev/elsewhere/log')).stderr, /Operation not permitted/);
+    // The nodes are its own, and not the host's.
+    const before = await stat('/dev/full');
+    await container.sh('chown 5:6 /dev/kmsg && chmod 600 /dev/kmsg');
+    const after = await stat('/dev/full');
+    assert.deepEqual([after.mode, after.uid, after.gid], [before.mode, before.uid, before.gid]);
+  });
+
+  it('has all devices of a folder, among them those that every container has', async () => {
+    const pod = await cri().runPod(inUserns());
+    const container = await pod.run({ devices: [{ hostPath: '/dev', containerPath: '/dev', permissions: 'rw' }] });
+    assert.equal(await container.sh('echo x > /dev/null; stat -c %u:%g /dev/kmsg; readlink /dev/ptmx'), '0:0\npts/ptmx');
+  });
+
   it('rules over its own network, and over no other', async () => {
     const netAdmin = { linux: { securityContext: { capabilities: { addCapabilities: ['NET_ADMIN'] } } } };
     // Of net.core a kernel of Debian 12 (6.1) shows nothing in a user namespace.
@@ -96,8 +122,9 @@ describe('a Pod in a user namespace', function () {
 
   it('goes on when podwright is started again', async () => {
     const pod = await cri().runPod(inUserns());
-    const before = await pod.run();
+    const before = await pod.run({ devices: [{ hostPath: '/dev/full', containerPath: '/dev/mine', permissions: 'rw' }] });
     await cri().restartPodwright();
+    assert.match((await before.try('echo x > /dev/mine')).stderr, /No space left/);
     assert.equal((await pod.status()).state, 'SANDBOX_READY');
     assert.deepEqual((await pod.status()).linux?.namespaces?.options?.usernsOptions?.uids.map(({ hostId: id }) => id), [hostId]);
     const after = await pod.run();

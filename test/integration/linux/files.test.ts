@@ -5,6 +5,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { isKind } from '../../../src/lib/errors.ts';
+import { makeDeviceNodes } from '../../../src/linux/device-nodes.ts';
+import { devicesAt } from '../../../src/linux/devices.ts';
 import { copyTree } from '../../../src/linux/copy-tree.ts';
 import { pathInRoot, readFileInRoot } from '../../../src/linux/inroot.ts';
 import { mountShifted } from '../../../src/linux/layers.ts';
@@ -61,6 +63,28 @@ describe('of the kernel,', () => {
       const options = [`lowerdir=${folder('upper')}:${path.join(top, 'missing')}`];
       assert.throws(() => mountShifted([{ type: 'overlay', source: 'overlay', options }], folder('both'), user), /missing/);
       assert.deepEqual(await mountsBelow(top), [path.join(top, 'ns', 'user')]);
+    });
+  });
+
+  describe('devices', () => {
+    const zero = { type: 'c' as const, major: 1, minor: 5, fileMode: 0o640, uid: 300_000, gid: 301_000 };
+
+    it('are made with owner and mode, and can be used where those around cannot', async () => {
+      const place = folder('nodes');
+      makeDeviceNodes(place, [zero, { ...zero, type: 'b', major: 259, minor: 0x1_2345, fileMode: 0o4660 }, { ...zero, type: 'p' }]);
+      assert.deepEqual(await devicesAt(path.join(place, '0')), [{ path: path.join(place, '0'), ...zero }]);
+      const [block] = await devicesAt(path.join(place, '1'));
+      assert.deepEqual([block?.type, block?.major, block?.minor, block?.fileMode], ['b', 259, 0x1_2345, 0o4660]);
+      assert.ok(fs.statSync(path.join(place, '2')).isFIFO());
+      const fd = fs.openSync(path.join(place, '0'), 'r');
+      assert.equal(fs.readSync(fd, Buffer.alloc(1)), 1);
+      fs.closeSync(fd);
+    });
+
+    it('leave nothing mounted where one cannot be made', async () => {
+      const place = folder('nodes');
+      assert.throws(() => makeDeviceNodes(place, [zero, { ...zero, uid: 2 ** 32 }]));
+      assert.deepEqual(await mountsBelow(top), []);
     });
   });
 
