@@ -37,17 +37,21 @@ async function devicesBelow(folder: string): Promise<DeviceNode[]> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const file = path.join(folder, entry.name);
     if (passedOver.has(entry.name) || entry.isSymbolicLink()) continue;
-    if (entry.isDirectory()) nodes.push(...(await devicesBelow(file)));
-    else if (entry.isCharacterDevice() || entry.isBlockDevice()) nodes.push(...(await existing(file)));
+    if (entry.isDirectory()) nodes.push(...(await ifThere(devicesBelow(file))));
+    else if (entry.isCharacterDevice() || entry.isBlockDevice()) nodes.push(...(await ifThere(deviceAt(file))));
   }
   return nodes;
 }
 
-/** Devices come and go: one that went between the listing and the look is none. */
-async function existing(file: string): Promise<DeviceNode[]> {
+async function deviceAt(file: string): Promise<DeviceNode[]> {
+  const node = toNode(file, await stat(file));
+  return node === undefined ? [] : [node];
+}
+
+/** Devices come and go, and their folders with them: what went between the listing and the look has none. */
+async function ifThere(found: Promise<DeviceNode[]>): Promise<DeviceNode[]> {
   try {
-    const node = toNode(file, await stat(file));
-    return node === undefined ? [] : [node];
+    return await found;
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;

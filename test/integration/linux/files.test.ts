@@ -86,6 +86,15 @@ describe('of the kernel,', () => {
       assert.throws(() => makeDeviceNodes(place, [zero, { ...zero, uid: 2 ** 32 }]));
       assert.deepEqual(await mountsBelow(top), []);
     });
+
+    it('below a folder are those there are, also when folders in it go meanwhile', async () => {
+      const place = folder('dev');
+      for (let n = 0; n < 200; n++) folder('dev', `bus-${n}`);
+      const found = devicesAt(place);
+      await fs.promises.readdir(place);
+      for (const name of fs.readdirSync(place)) fs.rmdirSync(path.join(place, name));
+      assert.deepEqual(await found, []);
+    });
   });
 
   it('paths in a foreign root are found without leaving it', async () => {
