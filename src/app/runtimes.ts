@@ -92,18 +92,28 @@ async function askFeatures(
 }
 
 /**
- * What of a runtime's features there is with this kernel and this snapshotter: rro needs mount_setattr(2), and a user
- * namespace needs overlayfs's id-mapped layers and a snapshotter that shifts owners (containerd's `remap-ids`).
+ * What of a runtime's features there is with this kernel and this snapshotter: rro and id-mapped mounts need
+ * mount_setattr(2), and a user namespace needs overlayfs's id-mapped layers and a snapshotter that shifts owners (containerd's `remap-ids`).
  */
 export function supported(features: RuntimeFeatures, kernelVersion: string, snapshotter: readonly string[]): RuntimeFeatures {
+  const canSetAttributes = isKernelAtLeast(kernelVersion, '5.12');
   return {
-    recursiveReadOnlyMounts: features.recursiveReadOnlyMounts && isKernelAtLeast(kernelVersion, '5.12'),
+    ...features,
+    recursiveReadOnlyMounts: features.recursiveReadOnlyMounts && canSetAttributes,
     userNamespaces:
       features.userNamespaces && isKernelAtLeast(kernelVersion, '5.19') && snapshotter.includes('remap-ids'),
+    idMappedMounts: features.idMappedMounts && canSetAttributes,
   };
 }
 
-const noFeatures: RuntimeFeatures = { recursiveReadOnlyMounts: false, userNamespaces: false };
+const noFeatures: RuntimeFeatures = {
+  recursiveReadOnlyMounts: false,
+  userNamespaces: false,
+  idMappedMounts: false,
+  netDevices: false,
+  rdtSchemata: false,
+  rdtMonitoring: false,
+};
 
 /** Reads `runc features` (OCI runtime-spec, features.md). */
 export function readFeatures(features: unknown): RuntimeFeatures {
@@ -113,10 +123,17 @@ export function readFeatures(features: unknown): RuntimeFeatures {
     readonly linux?: {
       readonly namespaces?: readonly string[];
       readonly mountExtensions?: { readonly idmap?: { readonly enabled?: boolean } };
+      readonly netDevices?: { readonly enabled?: boolean };
+      readonly intelRdt?: { readonly schemata?: boolean; readonly monitoring?: boolean };
     };
   };
+  const idMappedMounts = linux?.mountExtensions?.idmap?.enabled === true;
   return {
     recursiveReadOnlyMounts: mountOptions?.includes('rro') ?? false,
-    userNamespaces: (linux?.namespaces?.includes('user') ?? false) && linux?.mountExtensions?.idmap?.enabled === true,
+    userNamespaces: (linux?.namespaces?.includes('user') ?? false) && idMappedMounts,
+    idMappedMounts,
+    netDevices: linux?.netDevices?.enabled === true,
+    rdtSchemata: linux?.intelRdt?.schemata === true,
+    rdtMonitoring: linux?.intelRdt?.monitoring === true,
   };
 }

@@ -90,6 +90,7 @@ export async function containerSpec(
     files: sandboxFiles(sandbox, parts.folders),
     mounts,
     rroSupported: runtime.features.recursiveReadOnlyMounts,
+    idMapSupported: runtime.features.idMappedMounts,
     declaredVolumes: of.volumes.declared,
     devices,
     host: parts.host,
@@ -107,7 +108,7 @@ export async function containerSpec(
     ...(targetPidPath !== undefined && { targetPidPath }),
     ...(parts.host.apparmorEnabled && { apparmorProfiles: await parts.kernel.apparmorProfiles() }),
   };
-  const spec = await injectCdiDevices(parts, layOverBase(runtime.baseSpec, buildContainerSpec(input)), config);
+  const spec = await injectCdiDevices(parts, layOverBase(runtime.baseSpec, buildContainerSpec(input)), config, runtime.features);
   await labelFiles(parts, sandbox, spec, input);
   const { uid, gid, additionalGids } = spec.process.user;
   return {

@@ -2,10 +2,20 @@ import { CodedError } from '../lib/errors.ts';
 import type { BaseSpec } from '../spec/base-spec.ts';
 import type { Any } from './ports.ts';
 
-/** What a handler's OCI runtime, its snapshotter and the kernel can do together (CRI RuntimeHandlerFeatures). */
+/**
+ * What a handler's OCI runtime, its snapshotter and the kernel can do together. The first two are the CRI's
+ * RuntimeHandlerFeatures. The others are parts of a spec that an older runtime passes over without a word.
+ */
 export interface RuntimeFeatures {
   readonly recursiveReadOnlyMounts: boolean;
   readonly userNamespaces: boolean;
+  /** Bind mounts that show other owners (config.md "Mounts", uidMappings). */
+  readonly idMappedMounts: boolean;
+  /** config-linux.md "Network Devices". */
+  readonly netDevices: boolean;
+  /** config-linux.md "IntelRdt": its schemata and enableMonitoring. */
+  readonly rdtSchemata: boolean;
+  readonly rdtMonitoring: boolean;
 }
 
 /** One runtime handler: which shim runs its containers, and how. */

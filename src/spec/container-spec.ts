@@ -42,6 +42,8 @@ export interface ContainerSpecInput {
   readonly mounts: readonly ResolvedMount[];
   /** Whether the kernel and the handler's OCI runtime make mounts recursively read-only. */
   readonly rroSupported: boolean;
+  /** Whether they make mounts show other owners. */
+  readonly idMapSupported: boolean;
   readonly declaredVolumes?: readonly DeclaredVolume[];
   /** The host's mount table, where `needsMountInfo` asks for it. */
   readonly mountInfo?: readonly MountInfo[];
@@ -206,6 +208,7 @@ function mountsOf(input: ContainerSpecInput, context: SecurityContext, hasCgroup
     mounts: input.mounts,
     readonlyRootfs: context?.readonlyRootfs ?? false,
     rroSupported: input.rroSupported,
+    idMapSupported: input.idMapSupported,
     mountInfo: input.mountInfo ?? [],
     ...(inUserns ? { idMappings: { uids: userns.uids, gids: userns.gids } } : {}),
   });

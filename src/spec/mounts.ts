@@ -39,6 +39,7 @@ export interface MountInput {
   readonly mounts: readonly ResolvedMount[];
   readonly readonlyRootfs: boolean;
   readonly rroSupported: boolean;
+  readonly idMapSupported: boolean;
   /** The host's mount table; may be empty where `needsMountInfo` says no. */
   readonly mountInfo: readonly MountInfo[];
   readonly idMappings?: { readonly uids: readonly IDMapping__Output[]; readonly gids: readonly IDMapping__Output[] };
@@ -85,8 +86,8 @@ export function isImageVolume(mount: Mount__Output): boolean {
 }
 
 /**
- * invalidArgument for what no host could mount: its options, and what recursive_read_only needs beside it. `at` is
- * the mount's place in the request.
+ * invalidArgument for what no host could mount: its options, mappings of users without groups, and what
+ * recursive_read_only needs beside it. `at` is the mount's place in the request.
  */
 export function checkMountOptions(mount: Mount__Output, at: number): void {
   const place = `config.mounts[${at}]`;
@@ -94,6 +95,10 @@ export function checkMountOptions(mount: Mount__Output, at: number): void {
   const unknown = mount.mountOptions.find((option) => !allowedOptions.includes(option));
   if (unknown !== undefined) {
     throw invalidField(`${place}.mount_options`, unknown, `${which} can have ${allowedOptions.join(', ')}`);
+  }
+  if (isIdMapped(mount) && (mount.uidMappings.length === 0 || mount.gidMappings.length === 0)) {
+    const name = mount.uidMappings.length === 0 ? 'uidMappings' : 'gidMappings';
+    throw invalidField(`${place}.${name}`, [], `${which} needs mappings of both users and groups, or none`);
   }
   // An image_sub_path without an image is let pass: where a Pod has an image volume as well, the kubelet gives
   // each mount its sub path there, also those of the host, whose host_path has it already.
@@ -152,6 +157,9 @@ function sandboxFileMounts(input: MountInput): OciMount[] {
 function criMount({ mount, source, isImage = false }: ResolvedMount, at: number, input: MountInput): OciMount {
   checkMountOptions(mount, at);
   const access = accessOf(mount, input.rroSupported);
+  if (isIdMapped(mount) && !isImage && !input.idMapSupported) {
+    throw invalidField(`config.mounts[${at}].uidMappings`, mount.uidMappings, 'kernel or OCI runtime lack id-mapped mounts');
+  }
   return {
     destination: path.posix.resolve('/', mount.containerPath),
     type: 'bind',
@@ -210,6 +218,10 @@ function accessOf(mount: Mount__Output, rroSupported: boolean): 'rw' | 'ro' | 'r
     `the mount at ${mount.containerPath} is recursive_read_only, which kernel or OCI runtime lack`,
     { reason: 'RROUnsupported' },
   );
+}
+
+function isIdMapped({ uidMappings, gidMappings }: Mount__Output): boolean {
+  return uidMappings.length > 0 || gidMappings.length > 0;
 }
 
 function idMapped(maps: MountInput['idMappings']): Pick<OciMount, 'uidMappings' | 'gidMappings'> {

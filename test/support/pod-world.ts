@@ -52,7 +52,14 @@ export const plainRuntime: Runtime = {
   options: undefined,
   systemdCgroup: false,
   snapshotter: 'overlayfs',
-  features: { recursiveReadOnlyMounts: true, userNamespaces: true },
+  features: {
+    recursiveReadOnlyMounts: true,
+    userNamespaces: true,
+    idMappedMounts: true,
+    netDevices: true,
+    rdtSchemata: true,
+    rdtMonitoring: true,
+  },
   cniConfDir: '',
   baseSpec: undefined,
   privilegedWithoutHostDevices: false,
@@ -116,6 +123,10 @@ export class FakeSurroundings {
       await this.faults.enter('kernel.devicesAt', [file], undefined);
       return file.startsWith('/dev/') ? [{ path: file, type: 'c', major: 1, minor: 3, fileMode: 0o666, uid: 0, gid: 0 }] : [];
     },
+    makeDeviceNodes: async (folder, nodes) => {
+      await this.faults.enter('kernel.makeDeviceNodes', [folder, nodes], undefined);
+      this.mounted.add(folder);
+    },
     hostDevices: async () => {
       await this.faults.enter('kernel.hostDevices', [], undefined);
       return [];
@@ -123,10 +134,6 @@ export class FakeSurroundings {
     apparmorProfiles: async () => [],
     rdtClasses: async () => undefined,
     knowsLabel: async (label) => !label.includes('nobody_t'),
-    makeDeviceNodes: async (folder, nodes) => {
-      await this.faults.enter('kernel.makeDeviceNodes', [folder, nodes], undefined);
-      this.mounted.add(folder);
-    },
     relabel: async (paths, label) => {
       await this.faults.enter('kernel.relabel', [paths, label], undefined);
     },

@@ -1,4 +1,4 @@
-import type { Runtimes } from '../../pod/runtimes.ts';
+import type { RuntimeFeatures, Runtimes } from '../../pod/runtimes.ts';
 import type { RpcHandlers } from '../handlers.ts';
 
 /** One of the two questions Status answers: whether it is so, and if not why, in a word and in a sentence. */
@@ -25,6 +25,10 @@ export function status(parts: StatusParts): RpcHandlers['Status'] {
     const runtime = parts.runtimeReady();
     const network = parts.networkReady();
     const names = ['', ...parts.runtimes.values().map((one) => one.name)];
+    const featuresOf = (name: string): Pick<RuntimeFeatures, 'recursiveReadOnlyMounts' | 'userNamespaces'> => {
+      const { recursiveReadOnlyMounts, userNamespaces } = parts.runtimes.get(name).features;
+      return { recursiveReadOnlyMounts, userNamespaces };
+    };
     return {
       status: {
         conditions: [
@@ -33,10 +37,7 @@ export function status(parts: StatusParts): RpcHandlers['Status'] {
         ],
       },
       info: request.verbose ? await parts.info() : {},
-      runtimeHandlers: names.map((name) => ({
-        name,
-        features: parts.runtimes.get(name).features,
-      })),
+      runtimeHandlers: names.map((name) => ({ name, features: featuresOf(name) })),
       features: {
         supplementalGroupsPolicy: true,
         userNamespacesHostNetwork: parts.runtimes.get('').features.userNamespaces,

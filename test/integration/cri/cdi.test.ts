@@ -3,6 +3,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { useCriNode } from '../../support/cri-node.ts';
 import type { Pod } from '../../support/cri-pod.ts';
+import { run, tryRun } from '../../support/node/run.ts';
 
 // Beside other nodes of this machine: the usual folders are the machine's.
 const top = `/tmp/pw-cdi-${process.pid}`;
@@ -89,6 +90,22 @@ describe('a device by CDI', function () {
     assert.equal(await container.sh('stat -c "%u:%g %a %t,%T" /dev/gpu-ctl /dev/made-up'), '12:34 640 1,5\n1000:1000 666 1,3');
     assert.match((await container.try('echo x > /dev/gpu0')).stderr, /No space left/);
     assert.equal(await container.sh('stat -c %u:%g /usr/lib/gpu/libgpu.so /plain/libgpu.so; echo x > /dev/made-up'), '0:0\n0:0');
+  });
+
+  it('brings a network interface of the host', async () => {
+    const interfaceName = `pwcdi${process.pid % 10_000}`;
+    await run('ip', ['link', 'add', interfaceName, 'type', 'veth', 'peer', 'name', `${interfaceName}p`]);
+    try {
+      const netDevices = [{ hostInterfaceName: interfaceName, name: 'data0' }];
+      const devices = [{ name: 'moved', containerEdits: { netDevices } }];
+      await writeFile(path.join(low, 'moved.json'), JSON.stringify({ cdiVersion: '1.1.0', kind: 'vendor.test/moved', devices }));
+      const container = await pod.run(named('vendor.test/moved=moved'));
+      await container.sh('test -d /sys/class/net/data0');
+      await assert.rejects(run('ip', ['link', 'show', interfaceName]));
+    } finally {
+      await tryRun('ip', ['link', 'del', `${interfaceName}p`]);
+      await rm(path.join(low, 'moved.json'));
+    }
   });
 
   it('runs its hooks', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Mount } from '../../../src/types/cri/runtime/v1/Mount.ts';
 import { useCriNode } from '../../support/cri-node.ts';
@@ -89,6 +89,15 @@ describe("a container's file system", function () {
       ],
     });
     assert.equal(await container.sh('cat /etc/hosts /dev/shm/file'), 'from the host\nfrom the host');
+  });
+
+  it('shows a volume with the owners that its mapping says, also without a user namespace', async () => {
+    await chown(path.join(folder, 'file'), 7, 8);
+    const from = (hostId: number) => [{ hostId, containerId: 0, length: 1000 }];
+    const container = await pod.run(at({ hostPath: folder, uidMappings: from(5000), gidMappings: from(6000) }));
+    assert.equal(await container.sh('stat -c %u:%g /vol/file'), '5007:6008');
+    const config = pod.containerConfig(at({ hostPath: folder, uidMappings: from(5000) }));
+    await cri().refuse('CreateContainer', { podSandboxId: pod.id, config }, 'INVALID_ARGUMENT', 'config.mounts[0].gidMappings', '/vol');
   });
 
   it('tells of the mounts that were asked for, with all their fields, and of no other', async () => {

@@ -20,6 +20,7 @@ const input: ContainerSpecInput = {
   files: {},
   mounts: [],
   rroSupported: true,
+  idMapSupported: true,
   host,
 };
 const built = (defaults: Partial<ContainerDefaults>, over: Partial<ContainerSpecInput> = {}): OciSpec =>

@@ -19,6 +19,7 @@ const input: ContainerSpecInput = {
   files: { hosts: '/s/hosts', hostname: '/s/hostname', resolvConf: '/s/resolv.conf', shm: '/s/shm' },
   mounts: [],
   rroSupported: true,
+  idMapSupported: true,
   host,
 };
 

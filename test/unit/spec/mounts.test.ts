@@ -12,6 +12,7 @@ const input: MountInput = {
   mounts: [],
   readonlyRootfs: false,
   rroSupported: true,
+  idMapSupported: true,
   mountInfo: [],
 };
 const files = { hosts: '/s/hosts', hostname: '/s/hostname', resolvConf: '/s/resolv.conf', shm: '/s/shm' };
@@ -121,6 +122,14 @@ describe('a container’s mounts', () => {
       const expected = destination === '/dev/shm' ? undefined : mapped;
       assert.deepEqual([uidMappings, gidMappings], [expected, expected], destination);
     }
+  });
+
+  it('refuse to be mapped for users or for groups alone, and where kernel or runtime cannot map them', () => {
+    assert.throws(() => one({ uidMappings: idRange }), invalid('config.mounts[0].gidMappings', '/data'));
+    assert.throws(() => one({ gidMappings: idRange }), invalid('config.mounts[0].uidMappings', '/data'));
+    const both = { uidMappings: idRange, gidMappings: idRange };
+    assert.throws(() => one(both, { idMapSupported: false }), invalid('config.mounts[0].uidMappings', 'id-mapped'));
+    assert.doesNotThrow(() => one({}, { idMapSupported: false }));
   });
 
   describe('that are recursively read-only', () => {
