@@ -81,14 +81,28 @@ describe("a container's file system", function () {
     assert.equal(await container.sh('cat /a/file /a/b/c/deep'), 'from the host\ninner');
   });
 
-  it("has a mount of its own instead of the Pod's hosts file and /dev/shm", async () => {
+  it("has mounts of its own instead of the Pod's files in /etc and its /dev/shm", async () => {
+    const files = ['/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
     const container = await pod.run({
       mounts: [
-        { containerPath: '/etc/hosts', hostPath: path.join(folder, 'file') },
+        ...files.map((containerPath) => ({ containerPath, hostPath: path.join(folder, 'file') })),
         { containerPath: '/dev/shm', hostPath: folder },
       ],
     });
-    assert.equal(await container.sh('cat /etc/hosts /dev/shm/file'), 'from the host\nfrom the host');
+    for (const file of [...files, '/dev/shm/file']) assert.equal(await container.sh(`cat ${file}`), 'from the host', file);
+    assert.equal(await container.sh('grep -cE " (/etc/host.*|/etc/resolv.conf|/dev/shm) " /proc/self/mounts'), '4');
+  });
+
+  it('has the last of two mounts at one path', async () => {
+    const last = await cri().folder('last');
+    await writeFile(path.join(last, 'file'), 'the last\n');
+    const container = await pod.run({
+      mounts: [
+        { containerPath: '/vol', hostPath: folder },
+        { containerPath: '/x/../vol/', hostPath: last },
+      ],
+    });
+    assert.equal(await container.sh('cat /vol/file; grep -c " /vol " /proc/self/mounts'), 'the last\n1');
   });
 
   it('shows a volume with the owners that its mapping says, also without a user namespace', async () => {
@@ -189,6 +203,11 @@ describe("a container's file system", function () {
     assert.match((await container.try('head -c 1 /dev/my-log')).stderr, /Operation not permitted/);
     await container.sh(': > /dev/my-log');
     assert.match((await container.try('echo x > /dev/full')).stderr, /No space left/);
+  });
+
+  it('has all devices below a folder', async () => {
+    const container = await pod.run({ devices: [{ hostPath: '/dev/net', containerPath: '/dev/nets', permissions: 'r' }] });
+    assert.equal(await container.sh('stat -c "%n %t,%T" /dev/nets/tun'), '/dev/nets/tun a,c8');
   });
 
   it('keeps what is written in it to itself, and forgets it with the container', async () => {
