@@ -166,7 +166,7 @@ function criMount({ mount, source, isImage = false }: ResolvedMount, at: number,
     source,
     options: [
       'rbind',
-      propagationOf(mount, at, source, input.mountInfo),
+      propagationOf(mount, at, source, input),
       isImage && access === 'rw' ? 'ro' : access,
       ...mount.mountOptions,
     ],
@@ -174,8 +174,16 @@ function criMount({ mount, source, isImage = false }: ResolvedMount, at: number,
   };
 }
 
-/** CRI MountPropagation; a mount that shall propagate has to come from one that does on the host. */
-function propagationOf(mount: Mount__Output, at: number, source: string, table: readonly MountInfo[]): OciPropagation {
+/**
+ * CRI MountPropagation; a mount that shall propagate has to come from one that does on the host. Out of a user
+ * namespace the kernel lets none come (mount_namespaces(7): shared mounts become slaves in there).
+ */
+function propagationOf(
+  mount: Mount__Output,
+  at: number,
+  source: string,
+  { mountInfo: table, idMappings }: Pick<MountInput, 'mountInfo' | 'idMappings'>,
+): OciPropagation {
   const wanted = mount.propagation;
   switch (wanted) {
     case 'PROPAGATION_PRIVATE':
@@ -184,6 +192,9 @@ function propagationOf(mount: Mount__Output, at: number, source: string, table: 
       requireTag(mount, at, source, table, ['shared:', 'master:'], 'shared or slave');
       return 'rslave';
     case 'PROPAGATION_BIDIRECTIONAL':
+      if (idMappings !== undefined) {
+        throw invalidField(`config.mounts[${at}].propagation`, wanted, 'mounts made in a user namespace never reach the host');
+      }
       requireTag(mount, at, source, table, ['shared:'], 'shared');
       return 'rshared';
   }

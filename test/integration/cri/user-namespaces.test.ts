@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { chown, readFile, readlink, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, readlink, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Mount } from '../../../src/types/cri/runtime/v1/Mount.ts';
 import type { NamespaceOption } from '../../../src/types/cri/runtime/v1/NamespaceOption.ts';
 import { useCriNode } from '../../support/cri-node.ts';
+import { run, tryRun } from '../../support/node/run.ts';
 
 const hostId = 300_000;
 const ids = [{ hostId, containerId: 0, length: 65_536 }];
@@ -50,6 +51,24 @@ describe('a Pod in a user namespace', function () {
     const container = await (await cri().runPod(inUserns())).run({ mounts: [volume(folder)] });
     assert.equal(await container.sh('stat -c %u:%g /vol/of-root'), '65534:65534');
     assert.notEqual((await container.try('touch /vol/new')).exitCode, 0);
+  });
+
+  it('sees a later mount of the host where it asks to, and is refused to make the host see its own', async () => {
+    const folder = await cri().folder('shared');
+    await run('mount', ['-t', 'tmpfs', 'tmpfs', folder]);
+    try {
+      await run('mount', ['--make-shared', folder]);
+      const pod = await cri().runPod(inUserns());
+      const slave = await pod.run({ mounts: [volume(folder, { propagation: 'PROPAGATION_HOST_TO_CONTAINER' })] });
+      await mkdir(path.join(folder, 'later'));
+      await run('mount', ['-t', 'tmpfs', 'tmpfs', path.join(folder, 'later')]);
+      await writeFile(path.join(folder, 'later', 'note'), 'late\n');
+      assert.equal(await slave.sh('cat /vol/later/note'), 'late');
+      const config = pod.containerConfig({ mounts: [volume(folder, { propagation: 'PROPAGATION_BIDIRECTIONAL' })] });
+      await cri().refuse('CreateContainer', { podSandboxId: pod.id, config }, 'INVALID_ARGUMENT', 'config.mounts[0].propagation', 'user namespace');
+    } finally {
+      await tryRun('umount', ['--lazy', '--recursive', folder]);
+    }
   });
 
   it('has the devices given, at their place and of their owner, as any Pod has', async () => {

@@ -181,6 +181,12 @@ describe('a container’s mounts', () => {
       assert.throws(() => one({ propagation: 'PROPAGATION_BIDIRECTIONAL' }, { mountInfo }), invalid('shared'));
     });
 
+    it('may come into a user namespace, but not out of it', () => {
+      const more = { mountInfo: [{ mountPoint: '/', tags: ['shared:3'] }], idMappings: { uids: idRange, gids: idRange } };
+      assert.equal(one({ propagation: 'PROPAGATION_HOST_TO_CONTAINER' }, more).rootfsPropagation, 'rslave');
+      assert.throws(() => one({ propagation: 'PROPAGATION_BIDIRECTIONAL' }, more), invalid('config.mounts[0].propagation', 'user namespace'));
+    });
+
     it('are judged by the upper of two mounts at one point', () => {
       const mountInfo = [...table, { mountPoint: '/host', tags: [] }];
       assert.throws(() => one({ propagation: 'PROPAGATION_BIDIRECTIONAL' }, { mountInfo }), invalid('"/host"'));
