@@ -24,10 +24,7 @@ export async function stopContainer(parts: StopParts, container: Container, grac
   if (container.state === 'CONTAINER_UNKNOWN') await clearUnknown(parts, container);
   if (container.state !== 'CONTAINER_RUNNING') return;
   if (graceMs > 0) {
-    if (!container.stopSignalled) {
-      container.stopSignalled = true;
-      await signal(parts, container, container.record.stopSignal);
-    }
+    if (!container.stopSignalled) await sendStopSignal(parts, container);
     if (await exitsWithin(parts, container, graceMs)) return;
     parts.log.info({ containerId: container.id, graceMs }, 'container outlived its grace period and is killed');
   }
@@ -37,6 +34,17 @@ export async function stopContainer(parts: StopParts, container: Container, grac
     'deadlineExceeded',
     `stop container "${container.id}": it is still running ${killMs / 1000} s after SIGKILL, a process of it may hang in the kernel`,
   );
+}
+
+/** Sends the stop signal, once. Where it could not be sent the next call does, or the container would only be killed. */
+async function sendStopSignal(parts: StopParts, container: Container): Promise<void> {
+  container.stopSignalled = true;
+  try {
+    await signal(parts, container, container.record.stopSignal);
+  } catch (error) {
+    container.stopSignalled = false;
+    throw error;
+  }
 }
 
 /** Sends a signal to the container's first process; on SIGKILL to all. One that is gone already is fine. */

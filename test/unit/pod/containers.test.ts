@@ -166,6 +166,18 @@ describe('a container', () => {
     assert.deepEqual(signals(), [10]);
   });
 
+  it('gets its signal by the next stop when the first could not send it', async () => {
+    world.containerd.tasks.onSignal = () => undefined;
+    const container = await started();
+    world.containerd.faults.failNext('tasks.kill', new CodedError('unavailable', 'containerd is away'));
+    await assert.rejects(stopContainer(world.parts, container, 60_000), { kind: 'unavailable' });
+    const stopping = stopContainer(world.parts, container, 60_000);
+    await until('the signal was sent', () => signals().length > 1);
+    world.containerd.tasks.exit(container.id, 0);
+    await stopping;
+    assert.deepEqual(signals(), [15, 15], 'the first of which failed');
+  });
+
   it('that ignores its signal is killed when its grace is over', async () => {
     world.containerd.tasks.onSignal = () => undefined;
     const container = await started();
