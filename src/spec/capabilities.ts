@@ -80,17 +80,18 @@ export function grantableCapabilities(host: { readonly lastCap: number; readonly
  * A process's capability sets (CRI Capability). ALL in `add` or `drop` sets the stage, ALL in `drop` winning;
  * then the named ones are added, then the named ones dropped. `add_ambient` is added to every set, or a
  * program started as another user would lose it again. Inheritable is otherwise left empty (CVE-2022-24769).
- * Privileged has all. invalidArgument for a name no kernel knows.
+ * Privileged has all, of which the ambient ones are raised too. invalidArgument for a name no kernel knows.
  */
 export function buildCapabilities(
   capabilities: Capability__Output | null,
   privileged: boolean,
   grantable: readonly string[],
 ): OciCapabilities {
-  if (privileged) return sets(grantable, []);
+  const ambient = namesOf('add_ambient_capabilities', capabilities?.addAmbientCapabilities ?? []);
+  const isRaised = (name: string): boolean => ambient.all || ambient.names.includes(name);
+  if (privileged) return sets(grantable, grantable.filter(isRaised));
   const add = namesOf('add_capabilities', capabilities?.addCapabilities ?? []);
   const drop = namesOf('drop_capabilities', capabilities?.dropCapabilities ?? []);
-  const ambient = namesOf('add_ambient_capabilities', capabilities?.addAmbientCapabilities ?? []);
   const asksForAny = [add, drop, ambient].some(({ all, names }) => all || names.length > 0);
   if (!asksForAny) return defaultSets;
 
@@ -100,8 +101,7 @@ export function buildCapabilities(
   for (const name of [...add.names, ...ambient.names]) granted.add(name);
   for (const name of drop.names) granted.delete(name);
 
-  const raised = [...granted].filter((name) => ambient.all || ambient.names.includes(name));
-  return sets(inKernelOrder(granted), inKernelOrder(new Set(raised)));
+  return sets(inKernelOrder(granted), inKernelOrder(granted).filter(isRaised));
 }
 
 function sets(granted: readonly string[], ambient: readonly string[]): OciCapabilities {

@@ -198,6 +198,10 @@ describe("a container's process", function () {
       assert.match(await container.sh('grep " /sys " /proc/self/mounts'), / rw,/);
       await container.sh('test -c /dev/kmsg');
       await container.sh('mkdir /m && mount -t tmpfs none /m');
+      const user = { privileged: true, namespaceOptions, runAsUser: { value: 1000 } };
+      const ambient = { ...user, capabilities: { addAmbientCapabilities: ['NET_ADMIN'] } };
+      assert.equal(BigInt(`0x${(await strong.output(ownStatus('CapEff'), secured(user))).trim()}`), 0n);
+      assert.equal(BigInt(`0x${(await strong.output(ownStatus('CapEff'), secured(ambient))).trim()}`), 1n << 12n);
     });
   });
 

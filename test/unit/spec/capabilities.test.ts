@@ -51,6 +51,11 @@ describe('a container’s capabilities', () => {
     assert.deepEqual(buildCapabilities(asked([], ['ALL']), true, all).effective, all);
   });
 
+  it('of the privileged are ambient where that is asked, or another user than root would have none', () => {
+    const { effective, ambient, inheritable } = buildCapabilities(asked([], [], ['NET_ADMIN']), true, all);
+    assert.deepEqual([effective, ambient, inheritable], [all, ['CAP_NET_ADMIN'], ['CAP_NET_ADMIN']]);
+  });
+
   it('stop at what the kernel knows and the daemon has', () => {
     assert.equal(grantableCapabilities({ lastCap: 37 }).at(-1), 'CAP_AUDIT_READ');
     assert.deepEqual(grantableCapabilities({ lastCap: 40, ownCaps: 0b101n }), ['CAP_CHOWN', 'CAP_DAC_READ_SEARCH']);
