@@ -1,4 +1,4 @@
-import { CodedError, invalidField } from '../lib/errors.ts';
+import { invalidField } from '../lib/errors.ts';
 import type { SecurityProfile__Output } from '../types/cri/runtime/v1/SecurityProfile.ts';
 import { chooseProfile } from './security-profile.ts';
 
@@ -25,7 +25,8 @@ export function apparmorProfile(
   if (choice.kind === 'unconfined') return undefined;
   if (!host.apparmorEnabled) {
     if (choice.kind === 'unset') return undefined;
-    throw new CodedError('invalidArgument', `${field} asks for ${choice.kind}, but AppArmor is not enabled on this node`);
+    const [where, asked] = choice.kind === 'localhost' ? [choice.field, choice.ref] : [field, 'RuntimeDefault'];
+    throw invalidField(where, asked, 'AppArmor is not enabled on this node');
   }
   if (choice.kind === 'localhost') return requireLoaded(choice.field, choice.ref, loaded);
   if (context.privileged) return undefined;

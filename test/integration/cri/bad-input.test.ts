@@ -76,6 +76,16 @@ const badContainers: readonly [what: string, config: ContainerConfig, words: rea
     },
     ['config.devices[0].host_path', '/etc/passwd'],
   ],
+  [
+    'an AppArmor profile that is not loaded',
+    { linux: { securityContext: { apparmor: { profileType: 'Localhost', localhostRef: 'podwright-no-such' } } } },
+    ['config.linux.security_context.apparmor.localhost_ref is "podwright-no-such"'],
+  ],
+  [
+    'one in the deprecated form',
+    { linux: { securityContext: { apparmorProfile: 'localhost/podwright-no-such' } } },
+    ['config.linux.security_context.apparmor_profile is "podwright-no-such"'],
+  ],
   ['a user that the image does not know', { linux: { securityContext: { runAsUsername: 'nobody-here' } } }, ['run_as_username is "nobody-here"', '/etc/passwd']],
   ['negative CPU shares', { linux: { resources: { cpuShares: '-5' } } }, ['config.linux.resources.cpu_shares', '-5']],
   ['a device that is none', { devices: [{ hostPath: '/etc/passwd', containerPath: '/dev/x' }] }, ['host_path', '/etc/passwd']],

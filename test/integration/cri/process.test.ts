@@ -168,6 +168,8 @@ describe("a container's process", function () {
       assert.equal(await mode({}), '0');
       assert.equal(await mode({ seccomp: { profileType: 'Unconfined' } }), '0');
       assert.equal(await mode({ seccomp: { profileType: 'RuntimeDefault' } }), '2');
+      assert.equal(await mode({ seccompProfilePath: 'runtime/default' }), '2');
+      assert.equal(await mode({ seccomp: { profileType: 'Unconfined' }, seccompProfilePath: 'runtime/default' }), '0');
     });
 
     it("do what the node's own seccomp profile says", async () => {
@@ -177,10 +179,13 @@ describe("a container's process", function () {
         syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 27 }],
       };
       await writeFile(localhostRef, JSON.stringify(profile));
-      const container = await pod.run(secured({ seccomp: { profileType: 'Localhost', localhostRef } }));
-      const { stderr, exitCode } = await container.try('mkdir /x');
-      assert.equal(exitCode, 1);
-      assert.match(stderr, /File too large/);
+      const old = { seccompProfilePath: `localhost/${localhostRef}` };
+      for (const context of [{ seccomp: { profileType: 'Localhost' as const, localhostRef } }, old]) {
+        const container = await pod.run(secured(context));
+        const { stderr, exitCode } = await container.try('mkdir /x');
+        assert.equal(exitCode, 1);
+        assert.match(stderr, /File too large/);
+      }
     });
 
     it('cannot grow with no_new_privs', async () => {

@@ -40,7 +40,10 @@ describe('a container’s AppArmor profile', () => {
   it('is refused on a host without AppArmor unless it asks for none', () => {
     assert.equal(apparmorProfile(fields({}), off, []), undefined);
     assert.equal(apparmorProfile(fields({ apparmor: plain('Unconfined') }), off, []), undefined);
-    assert.throws(() => apparmorProfile(fields({ apparmor: named('mine') }), off, loaded), invalid('not enabled'));
+    const field = 'config.linux.security_context.apparmor';
+    assert.throws(() => apparmorProfile(fields({ apparmor: named('mine') }), off, loaded), invalid(`${field}.localhost_ref is "mine"`, 'not enabled'));
+    assert.throws(() => apparmorProfile(fields({ apparmorProfile: 'localhost/mine' }), off, loaded), invalid(`${field}_profile is "mine"`, 'not enabled'));
+    assert.throws(() => apparmorProfile(fields({ apparmor: plain('RuntimeDefault') }), off, loaded), invalid(`${field} is "RuntimeDefault"`, 'not enabled'));
   });
 
   it('is found among the loaded ones by its whole name', () => {
