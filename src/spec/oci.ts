@@ -162,11 +162,17 @@ export interface OciDeviceRule {
 /** config-linux.md "Control groups"; also what containerd's task Update takes. */
 export interface OciResources {
   readonly devices?: readonly OciDeviceRule[];
-  readonly memory?: { readonly limit?: Int64; readonly swap?: Int64 };
+  readonly memory?: OciMemory;
   readonly cpu?: OciCpu;
   readonly hugepageLimits?: readonly OciHugepageLimit[];
   readonly pids?: { readonly limit: number };
   readonly unified?: Readonly<Record<string, string>>;
+}
+
+export interface OciMemory {
+  readonly limit?: Int64;
+  /** Memory and swap together. */
+  readonly swap?: Int64;
 }
 
 export interface OciCpu {

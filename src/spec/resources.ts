@@ -2,7 +2,7 @@ import { invalidField } from '../lib/errors.ts';
 import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/LinuxContainerResources.ts';
 import type { HostFacts } from './host-facts.ts';
 import { toInt64 } from './json.ts';
-import type { Int64, OciCpu, OciHugepageLimit, OciResources } from './oci.ts';
+import type { Int64, OciCpu, OciHugepageLimit, OciMemory, OciResources } from './oci.ts';
 
 type ResourceFacts = Pick<HostFacts, 'cgroupVersion' | 'swapController' | 'hugetlbSizes'>;
 
@@ -22,8 +22,8 @@ export function mergeResources(
   const hugepageLimits = mergeHugepages(base.hugepageLimits ?? [], given, host.hugetlbSizes);
   const unified = host.cgroupVersion === 2 ? { ...base.unified, ...given.unified } : {};
   return {
-    ...(base.devices === undefined ? {} : { devices: base.devices }),
-    ...(base.pids === undefined ? {} : { pids: base.pids }),
+    // With what the CRI has no words for: devices, pids, and all that a handler's base spec says beyond.
+    ...base,
     ...(isEmpty(memory) ? {} : { memory }),
     ...(isEmpty(cpu) ? {} : { cpu }),
     ...(hugepageLimits.length === 0 ? {} : { hugepageLimits }),
@@ -81,17 +81,22 @@ function mergeCpu(base: OciCpu, given: LinuxContainerResources__Output): OciCpu 
  * OCI `swap` is memory plus swap. Without a word about swap a limit allows none (swap = limit), or a Pod would
  * swap where Kubernetes promises that it doesn't; swap that an earlier message allowed stays while it suits.
  */
-function mergeMemory(
-  base: { readonly limit?: Int64; readonly swap?: Int64 },
-  given: LinuxContainerResources__Output,
-  hasSwap: boolean,
-): { readonly limit?: Int64; readonly swap?: Int64 } {
+function mergeMemory(base: OciMemory, given: LinuxContainerResources__Output, hasSwap: boolean): OciMemory {
   const limited = { ...base, ...unlessZero('limit', given.memoryLimitInBytes) };
-  if (!hasSwap) return limited.limit === undefined ? {} : { limit: limited.limit };
+  if (!hasSwap) {
+    const { swap: _swap, ...rest } = limited;
+    return rest;
+  }
   if (given.memorySwapLimitInBytes !== '0') return { ...limited, ...unlessZero('swap', given.memorySwapLimitInBytes) };
   if (given.memoryLimitInBytes === '0' || limited.limit === undefined) return limited;
-  const allowsSwap = base.swap !== undefined && base.limit !== undefined && base.swap > base.limit;
-  return allowsSwap && base.swap >= limited.limit ? limited : { ...limited, swap: limited.limit };
+  const allowsSwap = base.swap !== undefined && base.limit !== undefined && isMore(base.swap, base.limit);
+  return allowsSwap && !isMore(limited.limit, base.swap) ? limited : { ...limited, swap: limited.limit };
+}
+
+/** Whether one limit lets through more than another, where -1 is none. */
+function isMore(one: Int64, other: Int64): boolean {
+  if (other < 0) return false;
+  return one < 0 || one > other;
 }
 
 /** The kubelet lists every page size with zero; sizes that the host's controller lacks are passed over. */

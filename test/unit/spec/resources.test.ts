@@ -7,6 +7,7 @@ import { host, invalid, resources } from './fixtures.ts';
 const v1 = { ...host, cgroupVersion: 1 as const };
 const noSwap = { ...host, swapController: false };
 const devices = [{ allow: false, access: 'rwm' }];
+const beyond = { blockIO: { weight: 300 }, rdma: {} };
 
 describe('OCI resources from the CRI’s', () => {
   const table: { name: string; base?: OciResources; given: Parameters<typeof resources>[0]; facts?: typeof host; expected: OciResources }[] = [
@@ -44,6 +45,15 @@ describe('OCI resources from the CRI’s', () => {
     { name: 'lower swap with the limit it was equal to', base: { memory: { limit: 10, swap: 10 } }, given: { memoryLimitInBytes: '5' }, expected: { memory: { limit: 5, swap: 5 } } },
     { name: 'keep swap that was allowed while the limit stays below', base: { memory: { limit: 10, swap: 30 } }, given: { memoryLimitInBytes: '20' }, expected: { memory: { limit: 20, swap: 30 } } },
     { name: 'raise swap that the limit overtakes', base: { memory: { limit: 10, swap: 15 } }, given: { memoryLimitInBytes: '20' }, expected: { memory: { limit: 20, swap: 20 } } },
+    { name: 'keep unlimited swap when the limit grows', base: { memory: { limit: 10, swap: -1 } }, given: { memoryLimitInBytes: '20' }, expected: { memory: { limit: 20, swap: -1 } } },
+    { name: 'lift the limit of swap with that of memory', base: { memory: { limit: 10, swap: 30 } }, given: { memoryLimitInBytes: '-1' }, expected: { memory: { limit: -1, swap: -1 } } },
+    {
+      name: 'keep what a base spec says beyond the CRI',
+      base: { ...beyond, memory: { limit: 10, swap: 10, reservation: 5 } } as OciResources,
+      given: { memoryLimitInBytes: '20' },
+      facts: noSwap,
+      expected: { ...beyond, memory: { limit: 20, reservation: 5 } } as OciResources,
+    },
     {
       name: 'list a huge page size once after an update',
       base: { hugepageLimits: [{ pageSize: '2MB', limit: 0 }] },
