@@ -2,7 +2,8 @@ import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/Li
 import { CodedError, isKind, wrapError } from '../lib/errors.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import { clampOomScoreAdj } from '../spec/oom.ts';
-import { mergeCriResources, mergeResources, toTaskResources } from '../spec/resources.ts';
+import { mergeCriResources, mergeResources } from '../spec/resources.ts';
+import { refuseHugepageChange, toTaskResources } from '../spec/task-resources.ts';
 import { jsonAny, linuxResourcesTypeUrl, readSpec, specTypeUrl } from './anys.ts';
 import { writeStatus } from './container-status.ts';
 import type { Container } from './container.ts';
@@ -37,14 +38,16 @@ async function update(parts: UpdateParts, container: Container, asked: LinuxCont
   const { containerd, host } = parts;
   const stored = await containerd.containers.get(container.id);
   const spec = readSpec(stored.spec);
-  const resources = mergeResources(spec.linux.resources ?? {}, asked, host);
+  const resources = mergeResources(spec.linux.resources, asked, host);
+  const runs = container.state === 'CONTAINER_RUNNING';
+  if (runs && host.cgroupVersion === 1) refuseHugepageChange(spec.linux.resources, resources);
   const score = asked.oomScoreAdj === '0' ? undefined : clampOomScoreAdj(Number(asked.oomScoreAdj), host);
   const process = score === undefined ? spec.process : { ...spec.process, oomScoreAdj: score };
   const updated: OciSpec = { ...spec, process, linux: { ...spec.linux, resources } };
   await containerd.containers.update({ ...stored, spec: jsonAny(specTypeUrl, updated) }, ['spec']);
-  if (container.state === 'CONTAINER_RUNNING') {
+  if (runs) {
     try {
-      await containerd.tasks.update(container.id, jsonAny(linuxResourcesTypeUrl, toTaskResources(resources)));
+      await containerd.tasks.update(container.id, jsonAny(linuxResourcesTypeUrl, toTaskResources(resources, host)));
     } catch (error) {
       await containerd.containers.update(stored, ['spec']);
       // It ended in between: its next start is a new container, and this one needs nothing any more.

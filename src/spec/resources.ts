@@ -31,12 +31,6 @@ export function mergeResources(
   };
 }
 
-/** What a task update may carry: all but what is fixed at creation. */
-export function toTaskResources(resources: OciResources): OciResources {
-  const { devices: _devices, pids: _pids, ...rest } = resources;
-  return rest;
-}
-
 /**
  * The resources as ContainerStatus reports them after an update: what was asked before with what is asked now laid
  * over it, by the same rules. The kubelet's resize waits until it reads its own values back.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { LinuxContainerResources } from '../../../src/types/cri/runtime/v1/LinuxContainerResources.ts';
 import { useCriNode } from '../../support/cri-node.ts';
@@ -8,6 +8,8 @@ import { eventually } from '../../support/eventually.ts';
 
 const mib = 2 ** 20;
 const isV2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+const controllers = isV2 ? readFileSync('/sys/fs/cgroup/cgroup.controllers', 'utf8').trim().split(' ') : [];
+const limitsHugePages = isV2 ? controllers.includes('hugetlb') : existsSync('/sys/fs/cgroup/hugetlb');
 
 /** A cgroup file of a process: the v1 controller and file, or the file of v2. */
 async function cgroupValue(pid: number, v1: readonly [controller: string, file: string], v2: string): Promise<string> {
@@ -22,6 +24,7 @@ const memoryLimit = (pid: number): Promise<string> => cgroupValue(pid, ['memory'
 const cpuset = (pid: number): Promise<string> => cgroupValue(pid, ['cpuset', 'cpuset.cpus'], 'cpuset.cpus');
 const cpuQuota = async (pid: number): Promise<string> =>
   (await cgroupValue(pid, ['cpu', 'cpu.cfs_quota_us'], 'cpu.max')).split(' ')[0] ?? '';
+const hugePages = (pid: number): Promise<string> => cgroupValue(pid, ['hugetlb', 'hugetlb.2MB.limit_in_bytes'], 'hugetlb.2MB.max');
 const cpuShares = (pid: number): Promise<string> => cgroupValue(pid, ['cpu', 'cpu.shares'], 'cpu.weight');
 
 describe("a container's resources", function () {
@@ -62,6 +65,42 @@ describe("a container's resources", function () {
     const container = await pod.run({ linux: { resources } });
     assert.equal((await container.status()).state, 'CONTAINER_RUNNING');
   });
+
+  // Not tests that skip themselves: where the kernel has it differently there is nothing to be tested.
+  if (isV2 && controllers.includes('memory')) {
+    it('have the keys of unified, each until it gets another value', async () => {
+      const unified = { 'memory.min': '0', 'memory.low': String(8 * mib), 'memory.high': String(32 * mib) };
+      const container = await pod.run({ linux: { resources: { unified } } });
+      const pid = await container.pid();
+      const held = (file: string): Promise<string> => cgroupValue(pid, ['', ''], file);
+      await update(container, { cpusetCpus: '0' });
+      assert.deepEqual([await held('memory.low'), await held('memory.high')], [unified['memory.low'], unified['memory.high']]);
+      await update(container, { unified: { 'memory.high': 'max' } });
+      assert.deepEqual([await held('memory.low'), await held('memory.high')], [unified['memory.low'], 'max']);
+      assert.deepEqual({ ...(await container.status()).resources?.linux?.unified }, { ...unified, 'memory.high': 'max' });
+    });
+  }
+
+  if (limitsHugePages) {
+    const pages = (count: number) => ({ hugepageLimits: [{ pageSize: '2MB', limit: count * 2 * mib }] });
+
+    it(`limit huge pages, which ${isV2 ? 'may change' : 'cannot change'} while it runs`, async () => {
+      const container = await pod.create({ linux: { resources: pages(0) } });
+      await update(container, pages(1));
+      await container.start();
+      const pid = await container.pid();
+      assert.equal(await hugePages(pid), String(2 * mib));
+      if (isV2) await update(container, pages(3));
+      else await cri().refuse('UpdateContainerResources', { containerId: container.id, linux: pages(3) }, 'INVALID_ARGUMENT', 'linux.hugepage_limits', '2MB');
+      // An update of something else leaves them alone.
+      await update(container, { ...pages(isV2 ? 3 : 1), oomScoreAdj: 900 });
+      await update(container, { oomScoreAdj: 901 });
+      const limit = String((isV2 ? 3 : 1) * 2 * mib);
+      assert.equal(await hugePages(pid), limit);
+      const told = (await container.status()).resources?.linux?.hugepageLimits;
+      assert.deepEqual(told?.map((one) => ({ ...one })), [{ pageSize: '2MB', limit }]);
+    });
+  }
 
   it('change while it runs, those that are named and no other', async () => {
     const resources = { cpuPeriod: 100_000, cpuQuota: 50_000, cpuShares: 512, memoryLimitInBytes: 64 * mib };

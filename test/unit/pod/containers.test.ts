@@ -13,6 +13,7 @@ import type { Sandbox } from '../../../src/pod/sandbox.ts';
 import { startContainer } from '../../../src/pod/start-container.ts';
 import { stopContainer } from '../../../src/pod/stop-container.ts';
 import { updateContainer } from '../../../src/pod/update-container.ts';
+import type { OciResources } from '../../../src/spec/oci.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { containerConfig, sandboxConfig } from '../../support/pod-requests.ts';
 import { makePodWorld, type PodWorld } from '../../support/pod-world.ts';
@@ -310,6 +311,46 @@ describe('a container', () => {
     assert.deepEqual(scores(), [700], 'it runs nothing yet');
     const { spec } = await world.containerd.containers.get(before.id);
     assert.equal((JSON.parse(String(spec.value)) as { process: { oomScoreAdj: number } }).process.oomScoreAdj, 800);
+  });
+
+  describe('and its limits of huge pages', () => {
+    const limits = (limit: string) => resources({ hugepageLimits: [{ pageSize: '2MB', limit }] });
+    const on = async (cgroupVersion: 1 | 2): Promise<{ readonly other: PodWorld; readonly container: Container }> => {
+      const other = await makePodWorld(undefined, { host: { cgroupVersion, hugetlbSizes: ['2MB'] } });
+      const podId = await runSandbox(other.parts, { config: sandboxConfig(), runtimeHandler: '' });
+      await until('its sandbox is complete', () => other.parts.pauses.pid(podId) > 0);
+      const linux = { resources: limits('0'), securityContext: null };
+      const id = await createContainer(other.parts, other.parts.sandboxes.get(podId), { config: containerConfig({ linux }) });
+      return { other, container: other.parts.containers.get(id) };
+    };
+
+    it('sends them with every update on v2, where runc would bring back those of its creation', async () => {
+      const { other, container } = await on(2);
+      try {
+        await startContainer(other.parts, container);
+        await updateContainer(other.parts, container, limits('4194304'));
+        await updateContainer(other.parts, container, resources({ cpuShares: '10' }));
+        const sent = other.containerd.faults.calls.filter(({ method }) => method === 'tasks.update').map(({ args }) => (args[1] as OciResources).unified);
+        const files = { 'hugetlb.2MB.max': '4194304', 'hugetlb.2MB.rsvd.max': '4194304' };
+        assert.deepEqual(sent, [files, files]);
+        assert.deepEqual(container.status.resources?.hugepageLimits, [{ pageSize: '2MB', limit: '4194304' }]);
+      } finally {
+        await other.end();
+      }
+    });
+
+    it('changes them on v1 before it starts, and refuses it from then on', async () => {
+      const { other, container } = await on(1);
+      try {
+        await updateContainer(other.parts, container, limits('4194304'));
+        await startContainer(other.parts, container);
+        await updateContainer(other.parts, container, limits('4194304'));
+        await assert.rejects(updateContainer(other.parts, container, limits('0')), { kind: 'invalidArgument', message: /hugepage_limits/u });
+        assert.deepEqual(container.status.resources?.hugepageLimits, [{ pageSize: '2MB', limit: '4194304' }]);
+      } finally {
+        await other.end();
+      }
+    });
   });
 
   it('that ends while it is updated is updated as one that ended before', async () => {

@@ -4,7 +4,8 @@ import { buildContainerSpec, type ContainerSpecInput } from '../../../src/spec/c
 import type { HostDevice, ResolvedDevice } from '../../../src/spec/devices.ts';
 import { parseHookFile } from '../../../src/spec/hooks.ts';
 import type { OciSpec } from '../../../src/spec/oci.ts';
-import { mergeResources, toTaskResources } from '../../../src/spec/resources.ts';
+import { mergeResources } from '../../../src/spec/resources.ts';
+import { toTaskResources } from '../../../src/spec/task-resources.ts';
 import { containerConfig, criMount, host, idRange, image, namespaceOption, resources, sandboxConfig } from './fixtures.ts';
 
 const input: ContainerSpecInput = {
@@ -43,7 +44,7 @@ describe('what a node gives to every container', () => {
     const { resources: given } = built({ pidsLimit: 100 }).linux;
     assert.deepEqual(given.pids, { limit: 100 });
     const updated = mergeResources(given, resources({ cpuShares: '5' }), host);
-    assert.deepEqual([updated.pids, 'pids' in toTaskResources(updated)], [{ limit: 100 }, false]);
+    assert.deepEqual([updated.pids, 'pids' in toTaskResources(updated, host)], [{ limit: 100 }, false]);
     assert.equal('pids' in built({}).linux.resources, false);
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import type { OciResources } from '../../../src/spec/oci.ts';
-import { mergeCriResources, mergeResources, toTaskResources } from '../../../src/spec/resources.ts';
+import { mergeCriResources, mergeResources } from '../../../src/spec/resources.ts';
 import { host, invalid, resources } from './fixtures.ts';
 
 const v1 = { ...host, cgroupVersion: 1 as const };
@@ -69,10 +69,6 @@ describe('OCI resources from the CRI’s', () => {
 
   it('stay as they are without a word about them', () => {
     assert.deepEqual(mergeResources({ devices }, null, host), { devices });
-  });
-
-  it('go into a task’s update without the devices', () => {
-    assert.deepEqual(toTaskResources({ devices, cpu: { shares: 2 } }), { cpu: { shares: 2 } });
   });
 
   it('are refused where a number is none', () => {
