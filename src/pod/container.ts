@@ -52,7 +52,7 @@ export interface ContainerStatus {
   readonly message: string;
   /** Whether a clean-up is owed that RemoveContainer has to try again. */
   readonly unknown: boolean;
-  /** The resources in force, as last asked for. */
+  /** The resources in force; null in records that are older than their being told. */
   readonly resources: LinuxContainerResources__Output | null;
 }
 
@@ -134,7 +134,7 @@ export class Container {
 }
 
 /** The status of a container that was just created. */
-export function createdStatus(resources: LinuxContainerResources__Output | null): ContainerStatus {
+export function createdStatus(resources: LinuxContainerResources__Output): ContainerStatus {
   return {
     startedAtNs: '0',
     finishedAtNs: '0',

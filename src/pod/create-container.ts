@@ -6,6 +6,7 @@ import { allSettledOrThrow } from '../lib/all-settled.ts';
 import { CodedError, errnoOf, wrapError } from '../lib/errors.ts';
 import { Undo } from '../lib/undo.ts';
 import { userMappings } from '../spec/namespaces.ts';
+import { toCriResources } from '../spec/resources.ts';
 import { validateContainerConfig } from '../spec/validate.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
 import { containerExtensions } from './container-records.ts';
@@ -151,7 +152,7 @@ async function makeRecord(parts: CreateParts, of: NewContainer, undo: Undo): Pro
     ),
     mkdir(parts.folders.containerState(id), { recursive: true, mode: 0o700 }),
   ]);
-  const container = new Container(record, createdStatus(config.linux?.resources ?? null));
+  const container = new Container(record, createdStatus(toCriResources(spec)));
   container.process = spec.process;
   return container;
 }

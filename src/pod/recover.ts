@@ -1,4 +1,6 @@
 import { messageOf } from '../lib/errors.ts';
+import { toCriResources } from '../spec/resources.ts';
+import { readSpec } from './anys.ts';
 import { discardTask } from './discard.ts';
 import { readContainerExtensions } from './container-records.ts';
 import { endedStatus, writeStatus } from './container-status.ts';
@@ -64,7 +66,7 @@ async function recoverContainer(
   if (stored === undefined) return;
   const record = readContainerExtensions(parts.containerConfigs, stored);
   const written = await parts.containerRecords.read(record.id);
-  const status: ContainerStatus = written ?? createdStatus(record.config.linux?.resources ?? null);
+  const status: ContainerStatus = written ?? createdStatus(toCriResources(readSpec(stored.spec)));
   const container = new Container(record, status);
   await settle(parts, container, task);
   parts.containers.add(container);

@@ -2,7 +2,7 @@ import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/Li
 import { CodedError, isKind, wrapError } from '../lib/errors.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import { clampOomScoreAdj } from '../spec/oom.ts';
-import { mergeCriResources, mergeResources } from '../spec/resources.ts';
+import { mergeResources, toCriResources } from '../spec/resources.ts';
 import { refuseHugepageChange, toTaskResources } from '../spec/task-resources.ts';
 import { jsonAny, linuxResourcesTypeUrl, readSpec, specTypeUrl } from './anys.ts';
 import { writeStatus } from './container-status.ts';
@@ -58,7 +58,7 @@ async function update(parts: UpdateParts, container: Container, asked: LinuxCont
     if (score !== undefined) await parts.kernel.setOomScore(spec.linux.cgroupsPath, score);
   }
   if (container.process !== undefined) container.process = process;
-  await writeStatus(parts, container, (status) => ({ ...status, resources: mergeCriResources(status.resources, asked) }));
+  await writeStatus(parts, container, (status) => ({ ...status, resources: toCriResources(updated) }));
 }
 
 /** Whether a task runs no longer. The shim has no error of its own for that, only words. */

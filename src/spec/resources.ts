@@ -2,7 +2,7 @@ import { invalidField } from '../lib/errors.ts';
 import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/LinuxContainerResources.ts';
 import type { HostFacts } from './host-facts.ts';
 import { toInt64 } from './json.ts';
-import type { Int64, OciCpu, OciHugepageLimit, OciMemory, OciResources } from './oci.ts';
+import type { Int64, OciCpu, OciHugepageLimit, OciMemory, OciResources, OciSpec } from './oci.ts';
 
 type ResourceFacts = Pick<HostFacts, 'cgroupVersion' | 'swapController' | 'hugetlbSizes'>;
 
@@ -32,32 +32,29 @@ export function mergeResources(
 }
 
 /**
- * The resources as ContainerStatus reports them after an update: what was asked before with what is asked now laid
- * over it, by the same rules. The kubelet's resize waits until it reads its own values back.
+ * The resources that ContainerStatus tells: those in force, read from the spec, so that what was passed over or
+ * bounded by the host is not claimed. The kubelet's resize waits until it reads its own values back.
  */
-export function mergeCriResources(
-  base: LinuxContainerResources__Output | null,
-  given: LinuxContainerResources__Output,
-): LinuxContainerResources__Output {
-  if (base === null) return given;
-  const bySize = new Map([...base.hugepageLimits, ...given.hugepageLimits].map((entry) => [entry.pageSize, entry]));
+export function toCriResources({ process, linux }: Pick<OciSpec, 'process' | 'linux'>): LinuxContainerResources__Output {
+  const { resources } = linux;
+  // Of a base spec, parts may be null.
+  const [cpu, memory] = [resources.cpu ?? {}, resources.memory ?? {}];
   return {
-    cpuPeriod: later(base.cpuPeriod, given.cpuPeriod),
-    cpuQuota: later(base.cpuQuota, given.cpuQuota),
-    cpuShares: later(base.cpuShares, given.cpuShares),
-    memoryLimitInBytes: later(base.memoryLimitInBytes, given.memoryLimitInBytes),
-    oomScoreAdj: later(base.oomScoreAdj, given.oomScoreAdj),
-    // "0" is the first CPU here, not nothing.
-    cpusetCpus: given.cpusetCpus || base.cpusetCpus,
-    cpusetMems: given.cpusetMems || base.cpusetMems,
-    hugepageLimits: [...bySize.values()],
-    unified: { ...base.unified, ...given.unified },
-    memorySwapLimitInBytes: later(base.memorySwapLimitInBytes, given.memorySwapLimitInBytes),
+    cpuPeriod: decimal(cpu.period),
+    cpuQuota: decimal(cpu.quota),
+    cpuShares: decimal(cpu.shares),
+    memoryLimitInBytes: decimal(memory.limit),
+    oomScoreAdj: decimal(process.oomScoreAdj),
+    cpusetCpus: cpu.cpus ?? '',
+    cpusetMems: cpu.mems ?? '',
+    hugepageLimits: (resources.hugepageLimits ?? []).map(({ pageSize, limit }) => ({ pageSize, limit: decimal(limit) })),
+    unified: { ...resources.unified },
+    memorySwapLimitInBytes: decimal(memory.swap),
   };
 }
 
-function later(base: string, given: string): string {
-  return given === '0' ? base : given;
+function decimal(value: Int64 | undefined): string {
+  return String(value ?? 0);
 }
 
 function mergeCpu(base: OciCpu, given: LinuxContainerResources__Output): OciCpu {

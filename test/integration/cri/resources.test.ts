@@ -66,6 +66,19 @@ describe("a container's resources", function () {
     assert.equal((await container.status()).state, 'CONTAINER_RUNNING');
   });
 
+  it('are told as they are in force, which is not always as they were asked', async () => {
+    const hugepageLimits = [{ pageSize: '3MB', limit: 0 }];
+    const container = await pod.run({ linux: { resources: { memoryLimitInBytes: 64 * mib, oomScoreAdj: -997, hugepageLimits } } });
+    const told = async () => (await container.status()).resources?.linux;
+    assert.deepEqual((await told())?.hugepageLimits, [], 'no kernel has pages of this size');
+    assert.equal((await told())?.memoryLimitInBytes, await memoryLimit(await container.pid()));
+    const score = (await readFile(`/proc/${await container.pid()}/oom_score_adj`, 'utf8')).trim();
+    assert.equal((await told())?.oomScoreAdj, score);
+    await update(container, { hugepageLimits, cpusetCpus: '0' });
+    assert.deepEqual((await told())?.hugepageLimits, []);
+    assert.equal((await told())?.oomScoreAdj, score);
+  });
+
   // Not tests that skip themselves: where the kernel has it differently there is nothing to be tested.
   if (isV2 && controllers.includes('memory')) {
     it('have the keys of unified, each until it gets another value', async () => {

@@ -11,6 +11,7 @@ import { stopSandbox } from '../../../src/pod/stop-sandbox.ts';
 import { containerConfig, sandboxConfig } from '../../support/pod-requests.ts';
 import { makePodWorld, type PodWorld } from '../../support/pod-world.ts';
 import { until } from '../../support/until.ts';
+import { resources } from '../spec/fixtures.ts';
 
 describe('a podwright started anew', () => {
   let world: PodWorld;
@@ -39,6 +40,17 @@ describe('a podwright started anew', () => {
     const found = parts.containers.get(container.id);
     assert.deepEqual([found.state, found.status.pid], ['CONTAINER_RUNNING', container.status.pid]);
     assert.equal(found.status.startedAtNs, container.status.startedAtNs);
+  });
+
+  it('tells the resources in force of a container that was only created', async () => {
+    const sandbox = world.parts.sandboxes.get(sandboxId);
+    const given = resources({ cpuShares: '512', memorySwapLimitInBytes: '7', unified: { 'memory.low': '1' } });
+    const linux = { resources: given, securityContext: null };
+    const id = await createContainer(world.parts, sandbox, { config: containerConfig({ metadata: { name: 'new', attempt: 0 }, linux }) });
+    // This host has neither swap nor cgroup v2.
+    const told = resources({ cpuShares: '512' });
+    assert.deepEqual(world.parts.containers.get(id).status.resources, told);
+    assert.deepEqual((await again()).parts.containers.get(id).status.resources, told);
   });
 
   it('hears of the end of a container that it did not start itself', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 
 import type { OciResources } from '../../../src/spec/oci.ts';
-import { mergeCriResources, mergeResources } from '../../../src/spec/resources.ts';
+import { mergeResources, toCriResources } from '../../../src/spec/resources.ts';
 import { host, invalid, resources } from './fixtures.ts';
 
 const v1 = { ...host, cgroupVersion: 1 as const };
@@ -76,23 +76,42 @@ describe('OCI resources from the CRI’s', () => {
   });
 });
 
-describe('the CRI resources a status reports', () => {
-  it('are what was asked, laid over what was asked before', () => {
-    const before = resources({ cpuShares: '2', memoryLimitInBytes: '10', unified: { a: '1' }, hugepageLimits: [{ pageSize: '2MB', limit: '0' }] });
-    const now = resources({ memoryLimitInBytes: '20', cpusetCpus: '1', unified: { b: '2' }, hugepageLimits: [{ pageSize: '2MB', limit: '5' }] });
+describe('the CRI resources that a status tells', () => {
+  const spec = (given: OciResources, oomScoreAdj?: number) =>
+    ({ linux: { resources: given }, process: oomScoreAdj === undefined ? {} : { oomScoreAdj } }) as Parameters<typeof toCriResources>[0];
+
+  it('are those of the spec, whole', () => {
+    const given: OciResources = {
+      devices,
+      cpu: { shares: 2, quota: -1, period: 100_000, cpus: '0', mems: '1' },
+      memory: { limit: 9_223_372_036_854_775_807n, swap: -1 },
+      hugepageLimits: [{ pageSize: '2MB', limit: 0 }],
+      unified: { 'memory.high': 'max' },
+    };
     assert.deepEqual(
-      mergeCriResources(before, now),
-      resources({ cpuShares: '2', memoryLimitInBytes: '20', cpusetCpus: '1', unified: { a: '1', b: '2' }, hugepageLimits: [{ pageSize: '2MB', limit: '5' }] }),
+      toCriResources(spec(given, -997)),
+      resources({
+        cpuShares: '2',
+        cpuQuota: '-1',
+        cpuPeriod: '100000',
+        cpusetCpus: '0',
+        cpusetMems: '1',
+        memoryLimitInBytes: '9223372036854775807',
+        memorySwapLimitInBytes: '-1',
+        oomScoreAdj: '-997',
+        hugepageLimits: [{ pageSize: '2MB', limit: '0' }],
+        unified: { 'memory.high': 'max' },
+      }),
     );
   });
 
-  it('take the first CPU for a CPU and not for nothing', () => {
-    const moved = mergeCriResources(resources({ cpusetCpus: '1', cpusetMems: '1' }), resources({ cpusetCpus: '0', cpusetMems: '0' }));
-    assert.deepEqual([moved.cpusetCpus, moved.cpusetMems], ['0', '0']);
+  it('are nothing where the spec limits nothing', () => {
+    assert.deepEqual(toCriResources(spec({ devices })), resources());
   });
 
-  it('are what was asked where nothing was before', () => {
-    const now = resources({ cpuShares: '2' });
-    assert.deepEqual(mergeCriResources(null, now), now);
+  it('are not those that the host cannot give', () => {
+    const asked = resources({ hugepageLimits: [{ pageSize: '2MB', limit: '4' }], unified: { 'memory.low': '1' }, memoryLimitInBytes: '8', memorySwapLimitInBytes: '9' });
+    const poor = { ...v1, swapController: false, hugetlbSizes: [] };
+    assert.deepEqual(toCriResources(spec(mergeResources({}, asked, poor))), resources({ memoryLimitInBytes: '8' }));
   });
 });
