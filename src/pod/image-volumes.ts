@@ -62,7 +62,7 @@ async function mountOne(parts: VolumeParts, of: VolumesOf, mount: Mount__Output,
 
 /** Links in the image cannot lead out of it; this is for a path that says so itself. */
 function checkSubPath(subPath: string, at: number): void {
-  if (path.posix.isAbsolute(subPath) || subPath.split('/').includes('..')) {
-    throw invalidField(`config.mounts[${at}].image_sub_path`, subPath, 'it must be a relative path without ".."');
+  if (path.posix.isAbsolute(subPath) || subPath.includes('\0') || subPath.split('/').includes('..')) {
+    throw invalidField(`config.mounts[${at}].image_sub_path`, subPath, 'it must be a relative path without ".." and NUL');
   }
 }

@@ -29,7 +29,7 @@ export function hostsText(): string {
 }
 
 function checked(field: string, values: readonly string[]): readonly string[] {
-  const bad = values.find((value) => value === '' || /\s/u.test(value));
+  const bad = values.find((value) => value === '' || /[\s\0]/u.test(value));
   if (bad !== undefined) throw invalidField(field, bad, 'a value is one word');
   return values;
 }

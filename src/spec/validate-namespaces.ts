@@ -6,6 +6,8 @@ import type { NamespaceOption__Output } from '../types/cri/runtime/v1/NamespaceO
 import type { UserNamespace__Output } from '../types/cri/runtime/v1/UserNamespace.ts';
 
 const field = 'config.linux.security_context.namespace_options';
+// 32 bits, of which the last number is nobody's.
+const idCount = 0xff_ff_ff_ff;
 
 /** invalidArgument for a mode that the CRI doesn't know or that a sandbox can't have (CRI NamespaceOption). */
 export function checkSandboxNamespaces(options: NamespaceOption__Output | null): void {
@@ -58,7 +60,16 @@ function checkMapping(name: string, maps: readonly IDMapping__Output[]): void {
   const path = `${field}.userns_options.${name}`;
   if (only === undefined || more.length > 0) throw invalidField(path, maps, 'exactly one mapping is supported');
   if (only.containerId !== 0) throw invalidField(path, maps, 'container id 0 has to be mapped');
-  if (only.length === 0) throw invalidField(path, maps, 'its length is 0');
+  checkIdRanges(path, maps);
+}
+
+/** invalidArgument for a range of ids, named by `path`, that the kernel would not map (user_namespaces(7)). */
+export function checkIdRanges(path: string, maps: readonly IDMapping__Output[]): void {
+  for (const map of maps) {
+    if (map.length === 0) throw invalidField(path, maps, 'its length is 0');
+    const end = Math.max(map.hostId, map.containerId) + map.length;
+    if (end > idCount) throw invalidField(path, maps, `it ends after ${idCount - 1}, the last id there is`);
+  }
 }
 
 /** No options and mode NODE are one; plain copies, because decoded messages may carry prototypes. */

@@ -10,12 +10,13 @@ import { buildCapabilities } from './capabilities.ts';
 import { resolvConfText } from './dns.ts';
 import { checkMountOptions, isImageVolume } from './mounts.ts';
 import { chooseSeccomp } from './seccomp.ts';
+import { requireAbsolute, requireNoNul, requireShort } from './paths.ts';
 import { shmBytes } from './shm.ts';
 import { stopSignalNumber } from './signals.ts';
 import { checkSelinuxOptions } from './selinux.ts';
 import { checkSysctls } from './sysctls.ts';
 import { resolveUser } from './user.ts';
-import { checkContainerNamespaces, checkSandboxNamespaces } from './validate-namespaces.ts';
+import { checkContainerNamespaces, checkIdRanges, checkSandboxNamespaces } from './validate-namespaces.ts';
 import { checkResources } from './validate-resources.ts';
 
 const protocols: readonly string[] = ['TCP', 'UDP', 'SCTP'];
@@ -53,6 +54,7 @@ export function validateSandboxConfig(config: PodSandboxConfig__Output | null): 
     }
   }
   if (config.dnsConfig !== null) resolvConfText(config.dnsConfig);
+  checkCgroupParent(config.linux?.cgroupParent ?? '');
   checkSandboxSecurity(config);
   checkSysctls(config);
   shmBytes(config);
@@ -69,24 +71,49 @@ export function validateContainerConfig(
   requireText('config.metadata.name', config.metadata.name);
   if (config.image === null) throw missing('config.image');
   requireText('config.image.image', config.image.image);
-  for (const [at, { key }] of config.envs.entries()) {
-    if (key !== '' && !/[=\0]/u.test(key)) continue;
-    throw invalidField(`config.envs[${at}].key`, key, 'a variable has a name, without "=" and NUL');
-  }
+  checkProcess(config);
   for (const [at, mount] of config.mounts.entries()) checkMount(mount, at);
   for (const [at, device] of config.devices.entries()) {
     requireAbsolute(`config.devices[${at}].host_path`, device.hostPath);
     if (device.containerPath !== '') requireAbsolute(`config.devices[${at}].container_path`, device.containerPath);
     deviceAccess(device, at);
   }
-  if (config.logPath.includes('\0') || config.logPath.split('/').includes('..')) {
-    throw invalidField('config.log_path', config.logPath, "it is a path below the Pod's log_directory, without \"..\"");
-  }
+  checkLogPath(config.logPath, sandboxConfig.logDirectory);
   stopSignalNumber(config.stopSignal, '');
   const resources = config.linux?.resources ?? null;
   if (resources !== null) checkResources('config.linux.resources', resources);
   checkContainerSecurity(config, sandboxConfig);
   return config;
+}
+
+/** What becomes the process's arguments, environment and folder: in C all of it ends at a NUL. */
+function checkProcess(config: ContainerConfig__Output): void {
+  for (const [at, text] of config.command.entries()) requireNoNul(`config.command[${at}]`, text);
+  for (const [at, text] of config.args.entries()) requireNoNul(`config.args[${at}]`, text);
+  requireNoNul('config.working_dir', config.workingDir);
+  for (const [at, { key, value }] of config.envs.entries()) {
+    if (key === '' || /[=\0]/u.test(key)) throw invalidField(`config.envs[${at}].key`, key, 'a variable has a name, without "=" and NUL');
+    // The value is not told: it may be a secret.
+    if (value.includes(0)) throw new CodedError('invalidArgument', `config.envs[${at}].value is text with a NUL, at which it would end`);
+  }
+}
+
+/** A file below the Pod's folder for logs. Only a name can be opened: `a/` and `a/.` are folders. */
+function checkLogPath(logPath: string, directory: string): void {
+  if (logPath === '') return;
+  const field = 'config.log_path';
+  const names = logPath.split('/');
+  if (logPath.includes('\0') || names.includes('..') || ['', '.'].includes(names.at(-1) ?? '')) {
+    throw invalidField(field, logPath, "it is the path of a file below the Pod's log_directory, without \"..\"");
+  }
+  requireShort(field, logPath, path.join(directory, logPath));
+}
+
+/** A cgroup's name; with the colon systemd's form of a path is told from cgroupfs's. */
+function checkCgroupParent(parent: string): void {
+  const field = 'config.linux.cgroup_parent';
+  if (/[\0\n:]/u.test(parent)) throw invalidField(field, parent, 'a cgroup is named without NUL, line end and ":"');
+  requireShort(field, parent);
 }
 
 function checkSandboxSecurity(config: PodSandboxConfig__Output): void {
@@ -107,9 +134,14 @@ function checkContainerSecurity(config: ContainerConfig__Output, sandboxConfig: 
   if (context.privileged && sandbox?.privileged !== true) {
     throw invalidField('config.linux.security_context.privileged', true, 'the pod sandbox is not privileged');
   }
+  if (context.runAsUser !== null && context.runAsUsername !== '') {
+    throw invalidField('config.linux.security_context.run_as_username', context.runAsUsername, `run_as_user is given too, ${context.runAsUser.value}: only one of them can be`);
+  }
   if (context.runAsGroup !== null && context.runAsUser === null && context.runAsUsername === '') {
     throw invalidField('config.linux.security_context.run_as_group', context.runAsGroup.value, 'a group needs run_as_user or run_as_username');
   }
+  for (const [at, file] of context.maskedPaths.entries()) requireAbsolute(`config.linux.security_context.masked_paths[${at}]`, file);
+  for (const [at, file] of context.readonlyPaths.entries()) requireAbsolute(`config.linux.security_context.readonly_paths[${at}]`, file);
   buildCapabilities(context.capabilities, false, []);
   chooseSeccomp(context);
   checkSelinuxOptions(context.selinuxOptions);
@@ -122,14 +154,12 @@ function checkMount(mount: Mount__Output, at: number): void {
     throw invalidField(`config.mounts[${at}].host_path`, mount.hostPath, 'an image volume has no host path');
   }
   checkMountOptions(mount, at);
+  checkIdRanges(`config.mounts[${at}].uidMappings`, mount.uidMappings);
+  checkIdRanges(`config.mounts[${at}].gidMappings`, mount.gidMappings);
 }
 
 function requireText(field: string, value: string): void {
   if (value === '') throw invalidField(field, value, 'it must not be empty');
-}
-
-function requireAbsolute(field: string, value: string): void {
-  if (!path.posix.isAbsolute(value) || value.includes('\0')) throw invalidField(field, value, 'not an absolute path');
 }
 
 function requirePort(field: string, value: number): void {

@@ -1,5 +1,5 @@
-import { CodedError } from '../../lib/errors.ts';
 import type { Parts } from '../../pod/parts.ts';
+import { checkCommand } from '../../spec/exec-process.ts';
 import type { RpcHandlers } from '../handlers.ts';
 import { checkStreams, mustRun, type Streams } from './streams.ts';
 
@@ -8,7 +8,7 @@ export function exec(parts: Pick<Parts, 'containers'>, streams: Streams): RpcHan
   return async (request) => {
     const container = parts.containers.get(request.containerId);
     checkStreams(request);
-    if (request.cmd.length === 0) throw new CodedError('invalidArgument', 'cmd is []: exec needs a command');
+    checkCommand(request.cmd);
     mustRun(container, 'exec in');
     return { url: await streams.exec(container, request.cmd, request) };
   };

@@ -36,6 +36,9 @@ const badPods: readonly [what: string, config: PodSandboxConfig, words: readonly
   ['two id ranges', userns({ mode: 'POD', uids: [range, range], gids: [range] }), ['userns_options.uids']],
   ['an id range without 0', userns({ mode: 'POD', uids: [{ ...range, containerId: 1 }], gids: [range] }), ['userns_options.uids']],
   ['different ranges for users and groups', userns({ mode: 'POD', uids: [range], gids: [{ ...range, length: 1 }] }), ['userns_options.gids']],
+  ['ids past the last of the host', userns({ mode: 'POD', uids: [{ ...range, hostId: 4_294_967_290 }], gids: [{ ...range, hostId: 4_294_967_290 }] }), ['userns_options.uids', '4294967290']],
+  ['a cgroup that cannot be named', { linux: { cgroupParent: '/a\nb' } }, ['config.linux.cgroup_parent']],
+  ['a log directory whose name is too long', { logDirectory: `/${'x'.repeat(256)}` }, ['config.log_directory', '255']],
   ['a host name that is too long', { hostname: 'x'.repeat(65) }, ['hostname', 'x'.repeat(65)]],
   ['a relative log directory', { logDirectory: 'logs/here' }, ['log_directory', 'logs/here']],
   ['a port that is none', { portMappings: [{ containerPort: 80, hostPort: 70_000 }] }, ['host_port', '70000']],
@@ -61,6 +64,8 @@ const badContainers: readonly [what: string, config: ContainerConfig, words: rea
     mount({ recursiveReadOnly: true, readonly: true, propagation: 'PROPAGATION_HOST_TO_CONTAINER' }),
     ['recursive_read_only', 'PROPAGATION_HOST_TO_CONTAINER'],
   ],
+  ['a mapping of users without one of groups', mount({ uidMappings: [range] }), ['config.mounts[0].gidMappings']],
+  ['a mapping of no ids', mount({ uidMappings: [range], gidMappings: [{ ...range, length: 0 }] }), ['config.mounts[0].gidMappings', '"length":0']],
   ['an unknown mount option', mount({ mountOptions: ['exec'] }), ['mount_options', 'exec']],
   ['privileged in a Pod that is not', { linux: { securityContext: { privileged: true } } }, ['privileged']],
   ['a group without a user', { linux: { securityContext: { runAsGroup: { value: 5 } } } }, ['run_as_group', '5']],
@@ -89,6 +94,13 @@ const badContainers: readonly [what: string, config: ContainerConfig, words: rea
   ['a user that the image does not know', { linux: { securityContext: { runAsUsername: 'nobody-here' } } }, ['run_as_username is "nobody-here"', '/etc/passwd']],
   ['negative CPU shares', { linux: { resources: { cpuShares: '-5' } } }, ['config.linux.resources.cpu_shares', '-5']],
   ['a device that is none', { devices: [{ hostPath: '/etc/passwd', containerPath: '/dev/x' }] }, ['host_path', '/etc/passwd']],
+  ['a user by number and by name', { linux: { securityContext: { runAsUser: { value: 33 }, runAsUsername: 'www-data' } } }, ['run_as_username is "www-data"', 'run_as_user']],
+  ['a command that would be cut off', { command: ['sh', '-c', 'echo a\0b'] }, ['config.command[2]', 'NUL']],
+  ['a variable that would be cut off', { envs: [{ key: 'A', value: Buffer.from('a\0b') }] }, ['config.envs[0].value', 'NUL']],
+  ['a log whose name is too long', { logPath: `${'x'.repeat(256)}` }, ['config.log_path', '255']],
+  ['a log outside of its folder', { logPath: '../../up.log' }, ['config.log_path', '../../up.log']],
+  ['a log that is the folder of logs', { logPath: '.' }, ['config.log_path']],
+  ['a masked path that is relative', { linux: { securityContext: { maskedPaths: ['proc/keys'] } } }, ['masked_paths[0]', 'proc/keys']],
   ['a stop signal that is none', { stopSignal: 999 as never }, ['999']],
   [
     'a seccomp profile that is not there',
@@ -166,6 +178,12 @@ describe('bad input', function () {
     await cri().refuse('UpdateContainerResources', { containerId, linux: {} }, 'NOT_FOUND', unknownId);
     await cri().refuse('ReopenContainerLog', { containerId }, 'NOT_FOUND', unknownId);
     await cri().refuse('ExecSync', { containerId, cmd: ['true'] }, 'NOT_FOUND', unknownId);
+  });
+
+  it('is an update of nothing, or of what no kernel could give', async () => {
+    const { id: containerId } = await (await cri().runPod()).run();
+    await cri().refuse('UpdateContainerResources', { containerId }, 'INVALID_ARGUMENT', 'linux', containerId);
+    await cri().refuse('UpdateContainerResources', { containerId, linux: { cpuPeriod: -1 } }, 'INVALID_ARGUMENT', 'linux.cpu_period is "-1"', 'at least 0');
   });
 
   it('is not an unknown id where something is to be gone', async () => {

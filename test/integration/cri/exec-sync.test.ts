@@ -80,7 +80,7 @@ describe('ExecSync', function () {
     assert.match(details, /no such file or directory/);
   });
 
-  it('is refused for a container that does not run, is unknown, or for no command', async () => {
+  it('is refused for a container that does not run, is unknown, or for no command or half of one', async () => {
     const cmd = ['true'];
     const created = await pod.create();
     await cri().refuse('ExecSync', { containerId: created.id, cmd }, 'FAILED_PRECONDITION', 'CREATED', created.id);
@@ -89,6 +89,7 @@ describe('ExecSync', function () {
     await cri().refuse('ExecSync', { containerId: ended.id, cmd }, 'FAILED_PRECONDITION', 'EXITED');
     await cri().refuse('ExecSync', { containerId: 'f'.repeat(64), cmd }, 'NOT_FOUND');
     await cri().refuse('ExecSync', { containerId: container.id, cmd: [] }, 'INVALID_ARGUMENT', 'cmd');
+    await cri().refuse('ExecSync', { containerId: container.id, cmd: ['echo', 'a\0b'] }, 'INVALID_ARGUMENT', 'cmd[1]', 'NUL');
     await cri().refuse('ExecSync', { containerId: container.id, cmd, timeout: -1 }, 'INVALID_ARGUMENT', 'timeout', '-1');
   });
 

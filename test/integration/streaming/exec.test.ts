@@ -188,6 +188,7 @@ describe('Exec', function () {
     await cri().refuse('Exec', { ...good, tty: true, stderr: true }, 'INVALID_ARGUMENT', 'stderr');
     await cri().refuse('Exec', { ...good, stdout: false }, 'INVALID_ARGUMENT', 'stdin, stdout and stderr');
     await cri().refuse('Exec', { ...good, cmd: [] }, 'INVALID_ARGUMENT', 'cmd');
+    await cri().refuse('Exec', { ...good, cmd: ['a\0b'] }, 'INVALID_ARGUMENT', 'cmd[0]', 'NUL');
     await cri().refuse('Exec', { ...good, containerId: 'f'.repeat(64) }, 'NOT_FOUND');
     const created = await pod.create();
     await cri().refuse('Exec', { ...good, containerId: created.id }, 'FAILED_PRECONDITION', created.id, 'CREATED');

@@ -20,6 +20,7 @@ describe('resolv.conf', () => {
     const dns = { servers: ['10.0.0.1\noptions x'], searches: [], options: [] };
     assert.throws(() => resolvConfText(dns), invalid('dns_config.servers'));
     assert.throws(() => resolvConfText({ servers: [], searches: [''], options: [] }), invalid('dns_config.searches'));
+    assert.throws(() => resolvConfText({ servers: [], searches: [], options: ['ndots:\0'] }), invalid('dns_config.options'));
   });
 });
 

@@ -26,7 +26,8 @@ describe('the process of an exec', () => {
     assert.deepEqual(buildExecProcess({ ...process, env: ['TERM=vt100'] }, ['sh'], true).env, ['TERM=vt100']);
   });
 
-  it('needs a command', () => {
+  it('needs a command, in which no text is cut off', () => {
     assert.throws(() => buildExecProcess(process, [], false), invalid('cmd'));
+    assert.throws(() => buildExecProcess(process, ['sh', 'a\0b'], false), invalid('cmd[1]', 'NUL'));
   });
 });

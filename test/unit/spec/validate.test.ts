@@ -52,6 +52,11 @@ describe('a pod sandbox config', () => {
     { name: 'without an id mapping', security: usernsOf({ gids: [] }), says: ['config.linux.security_context.namespace_options.userns_options.gids', 'one mapping'] },
     { name: 'with container id 0 not mapped', security: usernsOf({ uids: [{ hostId: 1, containerId: 1, length: 5 }] }), says: ['config.linux.security_context.namespace_options.userns_options.uids', 'container id 0'] },
     { name: 'with uids unlike gids', security: usernsOf({ gids: [{ hostId: 1, containerId: 0, length: 5 }] }), says: ['config.linux.security_context.namespace_options.userns_options.gids', 'differs'] },
+    { name: 'with ids past the last one of the host', security: usernsOf({ uids: [{ hostId: 4_294_967_290, containerId: 0, length: 65_536 }] }), says: ['config.linux.security_context.namespace_options.userns_options.uids', '4294967290', '4294967294'] },
+    { name: 'with no ids', security: usernsOf({ uids: [{ hostId: 1, containerId: 0, length: 0 }] }), says: ['config.linux.security_context.namespace_options.userns_options.uids', 'length is 0'] },
+    { name: 'with a log directory whose name is too long', over: { logDirectory: `/logs/${'x'.repeat(256)}` }, says: ['config.log_directory', '255'] },
+    { name: 'with a log directory that is too long', over: { logDirectory: '/x'.repeat(2048) }, says: ['config.log_directory', '4095'] },
+    { name: 'with a cgroup that cannot be named', over: { linux: { cgroupParent: '/a\nb', securityContext: null, sysctls: {}, overhead: null, resources: null } }, says: ['config.linux.cgroup_parent', '"/a\\nb"'] },
     { name: 'with an unknown seccomp profile', security: { seccompProfilePath: 'x' }, says: ['config.linux.security_context.seccomp_profile_path', '"x"'] },
     { name: 'with a bad sysctl', over: { linux: { cgroupParent: '', securityContext: null, sysctls: { 'kernel.panic': '1' }, overhead: null, resources: null } }, says: ['config.linux.sysctls', 'kernel.panic'] },
   ];
@@ -85,18 +90,34 @@ describe('a container config', () => {
     { name: 'with an empty name', over: { metadata: { name: '', attempt: 0 } }, says: ['config.metadata.name'] },
     { name: 'without an image', over: { image: null }, says: ['config.image'] },
     { name: 'with a variable without a name', over: { envs: [{ key: '', value: Buffer.from('x') }] }, says: ['config.envs[0].key'] },
+    { name: 'with a NUL in its command', over: { command: ['sh', 'a\0b'] }, says: ['config.command[1]', 'NUL'] },
+    { name: 'with a NUL in its arguments', over: { args: ['\0'] }, says: ['config.args[0]', 'NUL'] },
+    { name: 'with a NUL in a variable', over: { envs: [{ key: 'A', value: Buffer.from('x\0') }] }, says: ['config.envs[0].value', 'NUL'] },
+    { name: 'with a NUL in its working directory', over: { workingDir: '/a\0' }, says: ['config.working_dir', 'NUL'] },
     { name: 'with a relative mount path', over: { mounts: [criMount('data')] }, says: ['config.mounts[0].container_path', '"data"'] },
     { name: 'with a relative host path', over: { mounts: [criMount('/data', { hostPath: 'here' })] }, says: ['config.mounts[0].host_path', '"here"'] },
     { name: 'with an empty host path', over: { mounts: [criMount('/data', { hostPath: '' })] }, says: ['config.mounts[0].host_path', '""'] },
+    { name: 'with a mount of users without groups', over: { mounts: [criMount('/data', { uidMappings: idRange })] }, says: ['config.mounts[0].gidMappings', '[]', 'both'] },
+    { name: 'with a mount of groups without users', over: { mounts: [criMount('/data', { gidMappings: idRange })] }, says: ['config.mounts[0].uidMappings', '[]', 'both'] },
+    { name: 'with a mount of no ids', over: { mounts: [criMount('/data', { uidMappings: idRange, gidMappings: [{ hostId: 1, containerId: 5, length: 0 }] })] }, says: ['config.mounts[0].gidMappings', '"length":0'] },
+    { name: 'with a mount of ids past the last one', over: { mounts: [criMount('/data', { uidMappings: [{ hostId: 0, containerId: 4_294_967_295, length: 1 }], gidMappings: idRange })] }, says: ['config.mounts[0].uidMappings', '4294967295'] },
+    { name: 'with a mount path that is too long', over: { mounts: [criMount(`/${'x'.repeat(256)}`)] }, says: ['config.mounts[0].container_path', '255'] },
     { name: 'with an unknown mount option', over: { mounts: [criMount('/data', { mountOptions: ['suid'] })] }, says: ['config.mounts[0].mount_options', '"suid"'] },
     { name: 'with a recursive read-only mount that may be written', over: { mounts: [criMount('/data', { recursiveReadOnly: true })] }, says: ['config.mounts[0].recursive_read_only', '/data'] },
     { name: 'with a relative device', over: { devices: [{ hostPath: 'fuse', containerPath: '', permissions: '' }] }, says: ['config.devices[0].host_path', '"fuse"'] },
     { name: 'with a device for more than r, w and m', over: { devices: [{ hostPath: '/dev/fuse', containerPath: '', permissions: 'rx' }] }, says: ['config.devices[0].permissions', '"rx"'] },
     { name: 'with the second of two mounts relative', over: { mounts: [criMount('/a'), criMount('b')] }, says: ['config.mounts[1].container_path', '"b"'] },
     { name: 'with a log outside of the log directory', over: { logPath: '../../up.log' }, says: ['config.log_path', '"../../up.log"'] },
+    { name: 'with a folder for a log', over: { logPath: 'a/' }, says: ['config.log_path', '"a/"', 'file'] },
+    { name: 'with the log directory for a log', over: { logPath: '.' }, says: ['config.log_path', '"."'] },
+    { name: 'with a log whose name is too long', over: { logPath: `${'x'.repeat(252)}.log` }, says: ['config.log_path', '255'] },
+    { name: 'with a NUL in the path of its log', over: { logPath: 'a\0.log' }, says: ['config.log_path'] },
     { name: 'with an unknown stop signal', over: { stopSignal: unknownEnum(99) }, says: ['config.stop_signal', '99'] },
     { name: 'that is privileged in an unprivileged sandbox', security: { privileged: true }, says: ['config.linux.security_context.privileged', 'true', 'sandbox'] },
     { name: 'with a group but no user', security: { runAsGroup: { value: '5' } }, says: ['config.linux.security_context.run_as_group', '"5"'] },
+    { name: 'with a user by number and by name', security: { runAsUser: { value: '1000' }, runAsUsername: 'web' }, says: ['config.linux.security_context.run_as_username', '"web"', '1000', 'only one'] },
+    { name: 'with a relative path to mask', security: { maskedPaths: ['/proc/keys', 'proc/acpi'] }, says: ['config.linux.security_context.masked_paths[1]', '"proc/acpi"', 'absolute'] },
+    { name: 'with a relative path to protect', security: { readonlyPaths: ['sys'] }, says: ['config.linux.security_context.readonly_paths[0]', '"sys"', 'absolute'] },
     { name: 'with an unknown namespace mode', security: inNamespaces({ pid: unknownEnum(9) }), says: ['config.linux.security_context.namespace_options.pid', '9'] },
     { name: 'with pid TARGET and no target', security: inNamespaces({ pid: 'TARGET' }), says: ['config.linux.security_context.namespace_options.target_id'] },
     { name: 'with a user namespace the sandbox lacks', security: usernsOf({}), says: ['config.linux.security_context.namespace_options.userns_options', "the sandbox's"] },
@@ -111,6 +132,24 @@ describe('a container config', () => {
 
   it('is refused when it is missing', () => {
     assert.throws(() => validateContainerConfig(null, sandbox), invalid('config is missing'));
+  });
+
+  it('has no variable told in a refusal, which may be a secret', () => {
+    const envs = [{ key: 'A', value: Buffer.from('hush\0') }];
+    assert.throws(() => validateContainerConfig(containerConfig({ envs }), sandbox), (error: Error) => !error.message.includes('hush'));
+  });
+
+  it('may have its log in a folder, and names as long as the kernel takes', () => {
+    const name = 'x'.repeat(255);
+    for (const logPath of ['', 'web/0.log', '/web/0.log', './web/0.log', `${name}/${name}`]) {
+      assert.doesNotThrow(() => validateContainerConfig(containerConfig({ logPath }), sandbox), logPath);
+    }
+  });
+
+  it('may map the ids of a mount, up to the last one', () => {
+    const all = [{ hostId: 0, containerId: 0, length: 4_294_967_295 }];
+    const mounts = [criMount('/data', { uidMappings: all, gidMappings: idRange })];
+    assert.doesNotThrow(() => validateContainerConfig(containerConfig({ mounts }), sandbox));
   });
 
   it('may be privileged in a privileged sandbox', () => {
