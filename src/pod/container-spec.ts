@@ -1,15 +1,14 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
-import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
-import { CodedError, errnoOf, invalidField, messageOf } from '../lib/errors.ts';
-import { cachedRealPath, realPath } from '../linux/real-path.ts';
+import { CodedError, invalidField } from '../lib/errors.ts';
+import { realPath } from '../linux/real-path.ts';
 import { passedAnnotations } from '../spec/annotations.ts';
 import { layOverBase } from '../spec/base-spec.ts';
 import { asksForRdt } from '../spec/class-annotations.ts';
 import { buildContainerSpec, classSubject, type ContainerSpecInput } from '../spec/container-spec.ts';
 import type { ResolvedDevice } from '../spec/devices.ts';
 import type { HookFile } from '../spec/hooks.ts';
-import { type DeclaredVolume, type MountInput, needsMountInfo, type ResolvedMount } from '../spec/mounts.ts';
+import { type DeclaredVolume, type MountInput, needsMountInfo } from '../spec/mounts.ts';
 import type { SandboxNamespaces } from '../spec/namespaces.ts';
 import type { OciSpec } from '../spec/oci.ts';
 import { seccompFile } from '../spec/seccomp.ts';
@@ -18,6 +17,7 @@ import { injectCdiDevices } from './cdi.ts';
 import { cgroupsPathOf } from './cgroups.ts';
 import type { ImageVolumeSources } from './image-volumes.ts';
 import { labelFiles } from './labels.ts';
+import { findMountSources, unusable } from './mount-sources.ts';
 import type { Parts } from './parts.ts';
 import type { ImageFacts } from './ports.ts';
 import type { Runtime } from './runtimes.ts';
@@ -67,9 +67,9 @@ export async function containerSpec(
 ): Promise<BuiltSpec> {
   const { sandbox, config, image, runtime } = of;
   const context = config.linux?.securityContext ?? null;
-  const [userFiles, mounts, devices, seccompProfile, hookFiles] = await Promise.all([
+  const [userFiles, sources, devices, seccompProfile, hookFiles] = await Promise.all([
     parts.images.userFiles(image, runtime.snapshotter),
-    resolveMounts(config.mounts, of.volumes),
+    findMountSources(config.mounts, of.volumes.images),
     Promise.all(config.devices.map((device, at) => resolveDevice(parts, device, at))),
     readProfile(seccompFile(context)),
     readHooks(parts),
@@ -88,7 +88,7 @@ export async function containerSpec(
     namespaces,
     cgroupsPath: cgroupsPathOf(of.id, sandbox, runtime, parts.namespace),
     files: sandboxFiles(sandbox, parts.folders),
-    mounts,
+    mounts: sources.mounts,
     rroSupported: runtime.features.recursiveReadOnlyMounts,
     idMapSupported: runtime.features.idMappedMounts,
     declaredVolumes: of.volumes.declared,
@@ -109,6 +109,7 @@ export async function containerSpec(
     ...(parts.host.apparmorEnabled && { apparmorProfiles: await parts.kernel.apparmorProfiles() }),
   };
   const spec = await injectCdiDevices(parts, layOverBase(runtime.baseSpec, buildContainerSpec(input)), config, runtime.features);
+  await sources.makeMissing();
   await labelFiles(parts, sandbox, spec, input);
   const { uid, gid, additionalGids } = spec.process.user;
   return {
@@ -152,42 +153,6 @@ function targetPid(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__
   return `/proc/${target.status.pid}/ns/pid`;
 }
 
-/** Where mounts come from. A container may have a hundred, nearly all of which the kernel finds without a wait. */
-async function resolveMounts(mounts: readonly Mount__Output[], volumes: Volumes): Promise<ResolvedMount[]> {
-  const atOnce = mounts.map((mount) => resolveAtOnce(mount, volumes));
-  if (atOnce.every((found) => found !== undefined)) return atOnce;
-  return await Promise.all(mounts.map(async (mount, at) => atOnce[at] ?? (await resolveSlowly(mount, at))));
-}
-
-function resolveAtOnce(mount: Mount__Output, volumes: Volumes): ResolvedMount | undefined {
-  const image = volumes.images.get(mount);
-  if (image !== undefined) return { mount, source: image, isImage: true };
-  const source = cachedRealPath(mount.hostPath);
-  return source === undefined ? undefined : { mount, source };
-}
-
-async function resolveSlowly(mount: Mount__Output, at: number): Promise<ResolvedMount> {
-  try {
-    return { mount, source: await realpathOrNewFolder(mount.hostPath) };
-  } catch (error) {
-    throw unusable(`config.mounts[${at}].host_path`, mount.hostPath, error);
-  }
-}
-
-/**
- * A host path with its symlinks followed. One that is missing becomes a folder: the proto wants an error,
- * but hostPath volumes without a type have come to depend on it, with every runtime.
- */
-async function realpathOrNewFolder(file: string): Promise<string> {
-  try {
-    return await realPath(file);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    await mkdir(file, { recursive: true, mode: 0o755 });
-    return await realPath(file);
-  }
-}
-
 async function resolveDevice(parts: SpecParts, device: ResolvedDevice['device'], at: number): Promise<ResolvedDevice> {
   try {
     const source = await realPath(device.hostPath);
@@ -207,9 +172,4 @@ export async function readProfile(file: ReturnType<typeof seccompFile>): Promise
   } catch (error) {
     throw unusable(file.field, file.path, error);
   }
-}
-
-/** A path of the request with which the node can do nothing. */
-function unusable(field: string, file: string, error: unknown): CodedError {
-  return new CodedError('invalidArgument', `${field} is ${JSON.stringify(file)}: ${messageOf(error)}`, { cause: error });
 }

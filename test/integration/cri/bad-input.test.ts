@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { ContainerConfig } from '../../../src/types/cri/runtime/v1/ContainerConfig.ts';
@@ -157,6 +158,16 @@ describe('bad input', function () {
         await cri().assertNothingLeft(before);
       });
     }
+
+    it('is anything beside a folder of the host that is missing, which is not made then', async () => {
+      const hostPath = path.join(await cri().folder('host'), 'missing');
+      const config = pod.containerConfig({
+        mounts: [{ containerPath: '/vol', hostPath: path.join(hostPath, 'deep') }],
+        linux: { securityContext: { runAsUsername: 'nobody-here' } },
+      });
+      await cri().refuse('CreateContainer', { podSandboxId: pod.id, config }, 'INVALID_ARGUMENT', 'nobody-here');
+      assert.ok(!existsSync(hostPath));
+    });
 
     it('is an unknown sandbox, or an image that was not pulled', async () => {
       const config = pod.containerConfig();
