@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import type { ContainerConfig__Output } from '../types/cri/runtime/v1/ContainerConfig.ts';
 import { CodedError, invalidField } from '../lib/errors.ts';
 import { realPath } from '../linux/real-path.ts';
@@ -164,10 +164,14 @@ async function resolveDevice(parts: SpecParts, device: ResolvedDevice['device'],
   }
 }
 
-/** The text of a Localhost seccomp profile. INVALID_ARGUMENT with field and path when it cannot be read. */
+/**
+ * The text of a Localhost seccomp profile. INVALID_ARGUMENT with field and path when it cannot be read. Of a FIFO there
+ * might never be anything to read, and whoever waits for it takes a thread from all others.
+ */
 export async function readProfile(file: ReturnType<typeof seccompFile>): Promise<string | undefined> {
   if (file === undefined) return undefined;
   try {
+    if (!(await stat(file.path)).isFile()) throw new Error('it is no regular file');
     return await readFile(file.path, 'utf8');
   } catch (error) {
     throw unusable(file.field, file.path, error);

@@ -78,10 +78,13 @@ export class FolderFiles<T> {
   async #readOne(file: string): Promise<Known<T> | undefined> {
     let stamp = '';
     try {
-      const { mtimeNs, ctimeNs, size, ino } = await stat(file, { bigint: true });
+      const found = await stat(file, { bigint: true });
+      const { mtimeNs, ctimeNs, size, ino } = found;
       stamp = [mtimeNs, ctimeNs, size, ino].join(' ');
       const known = this.#known.get(file);
       if (known?.stamp === stamp) return known;
+      // Of a FIFO there might never be anything to read, and who waits for it takes a thread from all others.
+      if (!found.isFile()) throw new CodedError('failedPrecondition', `${file}: it is no regular file`);
       if (size > maxBytes) throw new CodedError('resourceExhausted', `${file}: it is larger than ${maxBytes} bytes`);
       return { stamp, value: this.#parse(await readFile(file, 'utf8'), file) };
     } catch (error) {

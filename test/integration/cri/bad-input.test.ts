@@ -7,6 +7,7 @@ import type { PodSandboxConfig } from '../../../src/types/cri/runtime/v1/PodSand
 import { busyboxImage, foreignImage } from '../../../hack/images/catalogue.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import type { Pod } from '../../support/cri-pod.ts';
+import { run } from '../../support/node/run.ts';
 
 const unknownId = '0123456789abcdef'.repeat(4);
 const security = (namespaceOptions: object) => ({ linux: { securityContext: { namespaceOptions } } });
@@ -167,6 +168,14 @@ describe('bad input', function () {
       });
       await cri().refuse('CreateContainer', { podSandboxId: pod.id, config }, 'INVALID_ARGUMENT', 'nobody-here');
       assert.ok(!existsSync(hostPath));
+    });
+
+    it('is a seccomp profile that nobody will ever write', async () => {
+      const localhostRef = path.join(await cri().folder('seccomp'), 'fifo');
+      await run('mkfifo', [localhostRef]);
+      const config = pod.containerConfig({ linux: { securityContext: { seccomp: { profileType: 'Localhost', localhostRef } } } });
+      await cri().refuse('CreateContainer', { podSandboxId: pod.id, config }, 'INVALID_ARGUMENT', 'seccomp.localhost_ref', localhostRef, 'no regular file');
+      await cri().assertNothingLeft(before);
     });
 
     it('is an unknown sandbox, or an image that was not pulled', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -46,12 +47,14 @@ describe('the files of a folder', () => {
 
   it('that cannot be used are told of and passed over', async () => {
     await mkdir(path.join(top, 'folder.txt'));
+    // Nobody will ever write to it.
+    execFileSync('mkfifo', [path.join(top, 'fifo.txt')]);
     await writeFile(path.join(top, 'bad.txt'), 'bad');
     await writeFile(path.join(top, 'good.txt'), 'good');
     const [folder] = await files('').read();
     assert.deepEqual(folder?.files, [{ name: 'good.txt', value: 'good' }]);
-    assert.equal(folder.problems.length, 2);
-    assert.match(folder.problems.join('\n'), /bad\.txt: bad\n.*EISDIR/);
+    assert.equal(folder.problems.length, 3);
+    assert.match(folder.problems.join('\n'), /bad\.txt: bad\n.*fifo\.txt: it is no regular file\n.*folder\.txt: it is no regular file/);
   });
 
   it('that are huge are not read', async () => {
