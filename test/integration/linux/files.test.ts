@@ -208,10 +208,12 @@ describe('of the kernel,', () => {
       fs.writeFileSync(path.join(root, 'large'), Buffer.alloc(101));
       fs.writeFileSync(path.join(root, 'exact'), Buffer.alloc(100));
       execFileSync('mkfifo', [path.join(root, 'fifo')]);
+      execFileSync('mknod', [path.join(root, 'device'), 'c', '1', '5']);
       fs.mkdirSync(path.join(root, 'folder'));
+      fs.symlinkSync('round', path.join(root, 'round'));
       assert.equal((await readFileInRoot(root, 'exact', 100))?.length, 100);
       await assert.rejects(readFileInRoot(root, 'large', 100), (error) => isKind(error, 'resourceExhausted'));
-      for (const name of ['fifo', 'folder']) {
+      for (const name of ['fifo', 'device', 'folder', 'round', 'x'.repeat(256)]) {
         await assert.rejects(readFileInRoot(root, name, 100), (error) => isKind(error, 'failedPrecondition'));
       }
       bindMount('/proc', folder('root', 'proc'), { recursive: true });
