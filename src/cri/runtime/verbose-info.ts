@@ -20,6 +20,8 @@ export async function sandboxInfo(parts: Parts, sandbox: Sandbox): Promise<Recor
       runtimeHandler: record.runtimeHandler,
       runtimeType: runtime.type,
       snapshotter: runtime.snapshotter,
+      overhead: record.overhead,
+      resources: record.resources,
       config: record.config,
       runtimeSpec: await specOf(parts, sandbox.id),
     }),

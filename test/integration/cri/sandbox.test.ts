@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import type { LinuxContainerResources__Output } from '../../../src/types/cri/runtime/v1/LinuxContainerResources.ts';
 import type { NamespaceOption } from '../../../src/types/cri/runtime/v1/NamespaceOption.ts';
 import { webImage } from '../../../hack/images/catalogue.ts';
 import { useCriNode } from '../../support/cri-node.ts';
@@ -261,12 +262,21 @@ describe('a pod sandbox', function () {
     assert.equal(await container.sh('touch /made && stat -c %u:%g /made /etc/passwd'), '0:0\n0:0');
   });
 
-  it('takes new resources and overhead, and keeps them over a restart', async () => {
-    const pod = await cri().runPod();
+  it('tells of its resources and overhead, also of new ones, and keeps them over a restart', async () => {
+    const pod = await cri().runPod({ linux: { overhead: { cpuShares: 2 }, resources: { cpuShares: 256 } } });
+    const told = async (): Promise<unknown[]> => {
+      const { info } = await cri().call('PodSandboxStatus', { podSandboxId: pod.id, verbose: true });
+      const { overhead, resources } = JSON.parse(info['info'] ?? '') as Record<'overhead' | 'resources', LinuxContainerResources__Output | null>;
+      return [overhead?.cpuShares, resources?.cpuShares, resources?.memoryLimitInBytes, resources?.unified];
+    };
+    assert.deepEqual(await told(), ['2', '256', '0', {}]);
     const resources = { cpuShares: 512, memoryLimitInBytes: 64 * 2 ** 20, unified: { 'memory.low': '0' } };
-    await cri().call('UpdatePodSandboxResources', { podSandboxId: pod.id, overhead: {}, resources });
+    await cri().call('UpdatePodSandboxResources', { podSandboxId: pod.id, overhead: { cpuShares: 4 }, resources });
     await cri().refuse('UpdatePodSandboxResources', { podSandboxId: 'f'.repeat(64) }, 'NOT_FOUND');
+    const after = ['4', '512', String(64 * 2 ** 20), { 'memory.low': '0' }];
+    assert.deepEqual(await told(), after);
     await cri().restartPodwright();
+    assert.deepEqual(await told(), after);
     assert.equal((await pod.status()).state, 'SANDBOX_READY');
   });
 });
