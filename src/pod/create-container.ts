@@ -49,7 +49,8 @@ export type CreateParts = Pick<
 
 /**
  * Prepares a container in a ready sandbox without running anything (CRI CreateContainer). Resolves to its
- * id; leaves nothing behind when it fails. NOT_FOUND for an image that is not there.
+ * id; leaves nothing behind when it fails: what cannot be taken back goes with the next creation in the sandbox, or
+ * with that. NOT_FOUND for an image that is not there.
  */
 export async function createContainer(
   parts: CreateParts,
@@ -63,9 +64,10 @@ export async function createContainer(
   return await parts.containerNames.run(name, config, newId(), signal, async (id) => {
     const undo = new Undo(parts.log.child({ containerId: id }));
     try {
+      await sandbox.settleOwed();
       await create(parts, { id, name, sandbox, config }, undo);
     } catch (error) {
-      await undo.unwind();
+      if ((await undo.unwind()).length > 0) sandbox.owed.push(undo);
       throw wrapError(`create container "${config.metadata?.name}" in pod sandbox "${sandbox.id}"`, error);
     }
   });

@@ -1,4 +1,4 @@
-import { wrapError } from '../lib/errors.ts';
+import { CodedError, wrapError } from '../lib/errors.ts';
 import { sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
@@ -21,6 +21,8 @@ export async function removeSandbox(parts: RemoveSandboxParts, sandbox: Sandbox)
     try {
       const own = [...parts.containers.values()].filter((container) => container.sandboxId === id);
       await Promise.all(own.map((container) => removeContainer(parts, container)));
+      const left = await sandbox.settleOwed();
+      if (left.length > 0) throw new CodedError('unavailable', `after a failed creation of a container podwright could not ${left.join(', ')}; try again`);
       await missingIsFine(parts.containerd.leases.delete(sandboxLease(id)));
       // Once more: at the stop, its ended containers' cgroups may still have been there.
       await removeOwnCgroup(parts, sandbox);

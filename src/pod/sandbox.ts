@@ -1,5 +1,6 @@
 import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandboxConfig.ts';
 import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/LinuxContainerResources.ts';
+import type { Undo } from '../lib/undo.ts';
 
 /**
  * A pod sandbox's life:
@@ -56,6 +57,8 @@ export class Sandbox {
   listBytes: Buffer | undefined;
   /** How often its ended containers were killed for memory, in all; undefined where nothing has to know. */
   endedOomKills: number | undefined;
+  /** What failed creations of its containers have left, because it could not be taken back either. */
+  readonly owed: Undo[] = [];
 
   constructor(record: SandboxRecord) {
     this.#record = record;
@@ -96,6 +99,20 @@ export class Sandbox {
 
   get hostPid(): boolean {
     return namespaceOptions(this.config).pid === 'NODE';
+  }
+
+  /**
+   * Tries again to take back what failed creations have left. Returns what is still there, by name. With containerd away
+   * both the creation and its undo fail, and no list would tell of what it had made by then.
+   */
+  async settleOwed(): Promise<string[]> {
+    const left: string[] = [];
+    for (const undo of this.owed.splice(0)) {
+      const failed = await undo.unwind();
+      if (failed.length > 0) this.owed.push(undo);
+      left.push(...failed);
+    }
+    return left;
   }
 
   /** Takes a new record into use; writing it down is `SandboxRecords`' part. */

@@ -3,8 +3,11 @@ import { rename, writeFile } from 'node:fs/promises';
 import { CodedError, kindOf } from '../../../src/lib/errors.ts';
 import { createContainer } from '../../../src/pod/create-container.ts';
 import type { Parts } from '../../../src/pod/parts.ts';
+import { removeContainer } from '../../../src/pod/remove-container.ts';
+import { removeSandbox } from '../../../src/pod/remove-sandbox.ts';
 import { runSandbox } from '../../../src/pod/run-sandbox.ts';
 import type { Sandbox } from '../../../src/pod/sandbox.ts';
+import { stopSandbox } from '../../../src/pod/stop-sandbox.ts';
 import type { ContainerConfig__Output } from '../../../src/types/cri/runtime/v1/ContainerConfig.ts';
 import { containerConfig, sandboxConfig } from '../../support/pod-requests.ts';
 import { makePodWorld, type PodWorld } from '../../support/pod-world.ts';
@@ -82,6 +85,36 @@ describe('a container that cannot be created', () => {
     await rename(states, `${states}-away`);
     assert.deepEqual((await world.inventory()).filter((item) => !item.endsWith('-away')), before);
     await createContainer(declaring(), sandbox, { config: containerConfig() });
+  });
+
+  describe('and cannot be taken back at once', () => {
+    /** Lets a creation fail when all is made, and what takes a part of it back too. */
+    const failWithout = async (undo: string): Promise<void> => {
+      failAt('snapshots.prepare', 1);
+      failAt(undo, 1);
+      await assert.rejects(createContainer(declaring(), sandbox, { config }), /broken for the test/);
+      assert.notDeepEqual(await world.inventory(), before);
+      assert.deepEqual([...world.parts.containers.values()], []);
+    };
+
+    for (const undo of ['containers.delete', 'snapshots.remove', 'kernel.unmountBelow']) {
+      it(`goes with the next creation (${undo})`, async () => {
+        await failWithout(undo);
+        const container = world.parts.containers.get(await createContainer(world.parts, sandbox, { config: containerConfig() }));
+        await removeContainer(world.parts, container);
+        assert.deepEqual(await world.inventory(), before);
+      });
+
+      it(`goes with its Pod, which does not go without it (${undo})`, async () => {
+        await failWithout(undo);
+        await stopSandbox(world.parts, sandbox);
+        failAt(undo, 1);
+        await assert.rejects(removeSandbox(world.parts, sandbox), { kind: 'unavailable', message: /try again$/u });
+        assert.ok(world.parts.sandboxes.has(sandbox.id));
+        await removeSandbox(world.parts, sandbox);
+        assert.deepEqual(await world.inventory(), []);
+      });
+    }
   });
 
   it('has had every call that can fail', async () => {
