@@ -1,12 +1,12 @@
 // make critest: runs upstream's CRI conformance tests against a podwright of their own, and fails when a spec
-// fails, or does not run and is not in docs/conformance.md.
+// fails, does not run and is not in docs/conformance.md, or is not there any more.
 //   critest.ts [--parallel=N] [--focus=REGEXP] [--cri-plugin]
 // With --focus only the specs that match run; with --cri-plugin they are put to containerd's own CRI, to compare.
 // Those of streaming run twice, over SPDY with all others and once more over WebSocket.
 import { copyFile, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseNotRun } from './critest/not-run.ts';
+import { parseNotRun, parseSpecCount } from './critest/not-run.ts';
 import { judge, type Spec } from './critest/report.ts';
 import { portsInUse, runCritest } from './critest/run.ts';
 import { eventually } from '../test/support/eventually.ts';
@@ -20,7 +20,8 @@ const { values } = parseArgs({
   },
 });
 const listPath = 'docs/conformance.md';
-const notRun = parseNotRun(await readFile(path.join(import.meta.dirname, '..', listPath), 'utf8'));
+const list = await readFile(path.join(import.meta.dirname, '..', listPath), 'utf8');
+const notRun = parseNotRun(list);
 
 const inUse = await portsInUse();
 if (inUse.length > 0) throw new Error(`critest needs the ports ${inUse.join(', ')} of this machine, and something listens there`);
@@ -38,8 +39,8 @@ try {
   const exitCode = spdy.exitCode || webSocket.exitCode;
   const left = await remains();
   const complaints = [
-    ...judge(spdy.specs, notRun, { listPath, isWhole: values.focus === '' }),
-    ...judge(webSocket.specs, notRun, { listPath, isWhole: false }).map((complaint) => `over WebSocket: ${complaint}`),
+    ...judge(spdy.specs, notRun, { listPath, isWhole: values.focus === '', count: parseSpecCount(list) }),
+    ...(webSocket.specs.length === 0 ? [] : judge(webSocket.specs, notRun, { listPath, isWhole: false })).map((complaint) => `over WebSocket: ${complaint}`),
     ...(exitCode !== 0 && !specs.some(isFailed) ? [`critest ended with ${exitCode}, with no spec failed`] : []),
     ...left.map((what) => `left behind: ${what}`),
   ];

@@ -11,6 +11,13 @@ const sections: Readonly<Record<string, { readonly isOurChoice: boolean }>> = {
   'Skipped by critest itself': { isOurChoice: false },
 };
 
+/** How many specs critest has by docs/conformance.md, so that none goes missing unseen. */
+export function parseSpecCount(markdown: string): number {
+  const [, count] = /^critest has (\d+) specs\b/m.exec(markdown) ?? [];
+  if (count === undefined) throw new Error('nothing says how many specs critest has');
+  return Number(count);
+}
+
 /**
  * Reads the list of specs that do not run out of docs/conformance.md: in the sections named above, each heading
  * below is followed by the reason and then by the specs, one a line as "- `name`".

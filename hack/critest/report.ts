@@ -47,17 +47,18 @@ export function toPattern(name: string): string {
 export function judge(
   specs: readonly Spec[],
   notRun: readonly NotRun[],
-  { listPath, isWhole }: { readonly listPath: string; readonly isWhole: boolean },
+  { listPath, isWhole, count = 0 }: { readonly listPath: string; readonly isWhole: boolean; /** How many there are at least. */ readonly count?: number },
 ): string[] {
   const listed = new Set(notRun.map(({ spec }) => spec));
   const known = new Set(specs.map(({ name }) => name));
   const [ran, others] = [specs.filter((spec) => !isSkipped(spec)), specs.filter(isSkipped)];
   const complaints = ran.filter(({ state }) => state !== 'passed').map(({ name, state }) => `${state}: ${name}`);
-  // Of part of the specs nothing can be said about the rest.
-  if (!isWhole) return complaints;
+  // Of part of the specs nothing can be said about the rest, but that there has to be one.
+  if (!isWhole) return ran.length === 0 ? ['no spec ran'] : complaints;
   const unlisted = others.filter(({ name }) => !listed.has(name));
   return [
     ...complaints,
+    ...(known.size < count ? [`critest has ${known.size} specs, and ${listPath} speaks of ${count}`] : []),
     ...unlisted.map(({ name, message }) => `did not run and is not in ${listPath}: ${name}${message && ` (${message})`}`),
     ...[...listed].filter((name) => !known.has(name)).map((name) => `is in ${listPath} and critest has no such spec: ${name}`),
   ];

@@ -47,6 +47,16 @@ describe('the judgement of a run', () => {
     assert.deepEqual(judge([spec('a', 'passed')], [listed('gone')], whole), ['is in list.md and critest has no such spec: gone']);
   });
 
+  it('finds that specs are missing of which nothing is on the list', () => {
+    assert.deepEqual(judge([spec('a', 'passed')], [], { ...whole, count: 2 }), ['critest has 1 specs, and list.md speaks of 2']);
+    assert.deepEqual(judge([spec('a', 'passed'), spec('b', 'passed')], [], { ...whole, count: 2 }), []);
+    assert.deepEqual(judge([spec('a', 'passed'), spec('b', 'passed')], [], { ...whole, count: 1 }), []);
+  });
+
+  it('finds that none ran of those that were asked for', () => {
+    assert.deepEqual(judge([spec('a', 'skipped')], [], { ...whole, isWhole: false }), ['no spec ran']);
+  });
+
   it('speaks only of what ran where part of the specs was asked for', () => {
     const specs = [spec('a', 'failed'), spec('b', 'skipped')];
     assert.deepEqual(judge(specs, [listed('gone')], { ...whole, isWhole: false }), ['failed: a']);
