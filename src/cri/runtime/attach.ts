@@ -1,7 +1,7 @@
 import { CodedError } from '../../lib/errors.ts';
 import type { Parts } from '../../pod/parts.ts';
 import type { RpcHandlers } from '../handlers.ts';
-import { checkStreams, mustRun, type Streams } from './streams.ts';
+import { checkStreams, mustRun, requireId, type Streams } from './streams.ts';
 
 /**
  * Attach: where the client goes for the streams of a container's own process. Whether that has a tty was settled when
@@ -9,6 +9,7 @@ import { checkStreams, mustRun, type Streams } from './streams.ts';
  */
 export function attach(parts: Pick<Parts, 'containers'>, streams: Streams): RpcHandlers['Attach'] {
   return async (request) => {
+    requireId('container_id', request.containerId);
     const container = parts.containers.get(request.containerId);
     checkStreams(request);
     const { tty } = container.record.config;

@@ -1,4 +1,4 @@
-import { CodedError } from '../../lib/errors.ts';
+import { CodedError, invalidField } from '../../lib/errors.ts';
 import type { Container } from '../../pod/container.ts';
 import type { Sandbox } from '../../pod/sandbox.ts';
 
@@ -16,6 +16,11 @@ export interface Streams {
   attach(container: Container, streams: AskedStreams): Promise<string>;
   /** `ports` are for clients that cannot name one with each connection. */
   portForward(sandbox: Sandbox, ports: readonly number[]): Promise<string>;
+}
+
+/** INVALID_ARGUMENT for an empty id, as the streaming server of all other runtimes answers; one that is unknown is NOT_FOUND. */
+export function requireId(field: string, id: string): void {
+  if (id === '') throw invalidField(field, id, 'an id is needed');
 }
 
 /** INVALID_ARGUMENT for streams that cannot be had together, or none at all. */

@@ -178,5 +178,6 @@ describe('Attach', function () {
     const created = await pod.create();
     await cri().refuse('Attach', { containerId: created.id, stdout: true }, 'FAILED_PRECONDITION', created.id);
     await cri().refuse('Attach', { containerId: 'f'.repeat(64), stdout: true }, 'NOT_FOUND');
+    await cri().refuse('Attach', { containerId: '', stdout: true }, 'INVALID_ARGUMENT', 'container_id is ""');
   });
 });

@@ -190,6 +190,7 @@ describe('Exec', function () {
     await cri().refuse('Exec', { ...good, cmd: [] }, 'INVALID_ARGUMENT', 'cmd');
     await cri().refuse('Exec', { ...good, cmd: ['a\0b'] }, 'INVALID_ARGUMENT', 'cmd[0]', 'NUL');
     await cri().refuse('Exec', { ...good, containerId: 'f'.repeat(64) }, 'NOT_FOUND');
+    await cri().refuse('Exec', { ...good, containerId: '' }, 'INVALID_ARGUMENT', 'container_id is ""');
     const created = await pod.create();
     await cri().refuse('Exec', { ...good, containerId: created.id }, 'FAILED_PRECONDITION', created.id, 'CREATED');
   });

@@ -186,5 +186,6 @@ describe('PortForward', function () {
     await pod.stop();
     await cri().refuse('PortForward', { podSandboxId: pod.id }, 'FAILED_PRECONDITION', pod.id);
     await cri().refuse('PortForward', { podSandboxId: 'f'.repeat(64) }, 'NOT_FOUND');
+    await cri().refuse('PortForward', { podSandboxId: '' }, 'INVALID_ARGUMENT', 'pod_sandbox_id is ""');
   });
 });
