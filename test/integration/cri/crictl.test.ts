@@ -34,7 +34,8 @@ describe('crictl', function () {
 
   it('tells who serves and how it is', async () => {
     assert.match(await crictl('version'), /RuntimeName: +podwright/);
-    const info = await json<{ status: { conditions: { type: string; status: boolean }[] } }>('info');
+    const info = await json<{ status: { conditions: { type: string; status: boolean }[] }; config: { stateDir: string }; podwright: { pid: number } }>('info');
+    assert.deepEqual([info.config.stateDir, info.podwright.pid], [cri().podwright.state, cri().podwright.pid]);
     assert.deepEqual(info.status.conditions.map(({ type, status }) => [type, status]), [
       ['RuntimeReady', true],
       ['NetworkReady', true],

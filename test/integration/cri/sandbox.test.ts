@@ -64,10 +64,12 @@ describe('a pod sandbox', function () {
     assert.deepEqual((await pod.status()).linux?.namespaces?.options?.network, 'NODE');
   });
 
-  it('has the hostname it was given, in the kernel and in files', async () => {
+  it("has the hostname it was given, in the kernel and in files, or the host's", async () => {
     const pod = await cri().runPod({ hostname: 'a-name.of-its-own' });
     const container = await pod.run();
     assert.equal(await container.sh('hostname; cat /etc/hostname; echo $HOSTNAME'), Array(3).fill('a-name.of-its-own').join('\n'));
+    const nameless = await (await cri().runPod({ hostname: '' })).run();
+    assert.equal(await nameless.sh('hostname; cat /etc/hostname'), `${hostname()}\n${hostname()}`);
   });
 
   it("knows localhost, and what the host knows where it is on the host's network", async () => {
@@ -278,5 +280,7 @@ describe('a pod sandbox', function () {
     await cri().restartPodwright();
     assert.deepEqual(await told(), after);
     assert.equal((await pod.status()).state, 'SANDBOX_READY');
+    await pod.stop();
+    await cri().refuse('UpdatePodSandboxResources', { podSandboxId: pod.id, resources }, 'FAILED_PRECONDITION', 'not ready');
   });
 });
