@@ -8,21 +8,22 @@ export interface AnyRequests {
   readonly rpcs: readonly string[];
   /** Whether an RPC answers with a stream. */
   streams(rpc: string): boolean;
-  /** A request of `rpc`, in which fields are given here and there. */
-  any(rpc: string): fc.Arbitrary<object>;
+  /** A request of `rpc`, in which a field is given one time in `rarity`, however deep it stands. */
+  any(rpc: string, rarity: number): fc.Arbitrary<object>;
 }
 
-/** What strings may be, beside any text: by the field's name, as the proto writes it. */
-export type Vocabulary = Readonly<Record<string, readonly string[]>>;
+/** What fields may be, beside anything, by their names as the proto writes them. */
+export interface Vocabulary {
+  /** Texts, and with ` key` after the name the keys of maps. */
+  readonly texts: Readonly<Record<string, readonly string[]>>;
+  /** Whole messages and numbers, which would hardly ever come out right by chance; of a list, its members. */
+  readonly wholes: Readonly<Record<string, readonly unknown[]>>;
+  /** Fields that are never any text, since the text is a path of the machine on which the tests run. */
+  readonly only: readonly string[];
+}
 
-// A field is given one time in so many: with all of them there would always be one that is refused at once.
-const rarity = 5;
-
-/**
- * Reads the contract and makes requests of it. Fields that are named in `only` are never any text, since the text
- * is a path of the machine on which the tests run.
- */
-export function anyRequests(vocabulary: Vocabulary, only: readonly string[]): AnyRequests {
+/** Reads the contract and makes requests of it. */
+export function anyRequests({ texts, wholes, only }: Vocabulary): AnyRequests {
   const file = path.join(import.meta.dirname, '../../proto/cri/runtime/v1/api.proto');
   const root = new protobuf.Root().loadSync(file, { keepCase: false });
   root.resolveAll();
@@ -31,45 +32,59 @@ export function anyRequests(vocabulary: Vocabulary, only: readonly string[]): An
       .flatMap((service) => root.lookupService(service).methodsArray)
       .map((method) => [method.name, method]),
   );
-  const made = new Map<protobuf.Type, fc.Arbitrary<object>>();
+  const made = new Map<string, fc.Arbitrary<object>>();
 
   const text = (name: string): fc.Arbitrary<string> => {
-    const known = fc.constantFrom(...(vocabulary[name] ?? []), '');
+    const known = fc.constantFrom(...(texts[name] ?? []), '');
     if (only.includes(name)) return known;
     const any = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ unit: 'binary', maxLength: 8 }));
-    return vocabulary[name] === undefined ? any : fc.oneof({ arbitrary: known, weight: 4 }, any);
+    return texts[name] === undefined ? any : fc.oneof({ arbitrary: known, weight: 4 }, any);
   };
-  const one = (field: protobuf.Field): fc.Arbitrary<unknown> => {
+  const any = (field: protobuf.Field, rarity: number): fc.Arbitrary<unknown> => {
     const type = field.resolvedType;
-    if (type instanceof protobuf.Type) return message(type);
+    if (type instanceof protobuf.Type) return message(type, rarity);
     // Also a number that no version of the contract has given a name yet.
     if (type instanceof protobuf.Enum) return fc.constantFrom(...Object.keys(type.values), 77);
     return field.type === 'string' ? text(wireName(field)) : scalars[field.type] ?? fc.constant(undefined);
   };
-  const whole = (field: protobuf.Field): fc.Arbitrary<unknown> => {
-    if (field instanceof protobuf.MapField) return fc.dictionary(text(`${wireName(field)} key`), one(field) as fc.Arbitrary<unknown>, { maxKeys: 3 });
-    return field.repeated ? fc.array(one(field), { maxLength: 3 }) : one(field);
+  const one = (field: protobuf.Field, rarity: number): fc.Arbitrary<unknown> => {
+    const known = wholes[wireName(field)];
+    return known === undefined ? any(field, rarity) : fc.oneof({ arbitrary: fc.constantFrom(...known), weight: 2 }, any(field, rarity));
   };
-  const message = (type: protobuf.Type): fc.Arbitrary<object> => {
-    const known = made.get(type);
+  const whole = (field: protobuf.Field, rarity: number): fc.Arbitrary<unknown> => {
+    if (field instanceof protobuf.MapField) return fc.dictionary(text(`${wireName(field)} key`), any(field, rarity) as fc.Arbitrary<string>, { maxKeys: 3 });
+    // A member of a list says little without most of its fields.
+    return field.repeated ? fc.array(one(field, 2), { maxLength: 3 }) : one(field, rarity);
+  };
+  const message = (type: protobuf.Type, rarity: number): fc.Arbitrary<object> => {
+    const key = `${type.fullName} ${rarity}`;
+    const known = made.get(key);
     if (known !== undefined) return known;
-    const fields = type.fieldsArray.map((field) => [
-      field.name,
-      fc.oneof({ arbitrary: fc.constant(undefined), weight: rarity - 1 }, { arbitrary: whole(field), weight: 1 }),
-    ]);
+    const fields = type.fieldsArray.map((field) => {
+      const given = { arbitrary: whole(field, rarity), weight: 5 };
+      // What only holds others is nearly always there, or what is deep down in it would hardly ever be.
+      return [field.name, fc.oneof({ arbitrary: fc.constant(undefined), weight: isHolder(field) ? 1 : 5 * (rarity - 1) }, given)];
+    });
     const arbitrary = fc.record(Object.fromEntries(fields) as Record<string, fc.Arbitrary<unknown>>).map(withoutMissing);
-    made.set(type, arbitrary);
+    made.set(key, arbitrary);
     return arbitrary;
   };
   return {
     rpcs: [...methods.keys()],
     streams: (rpc) => methods.get(rpc)?.responseStream === true,
-    any(rpc) {
+    any(rpc, rarity) {
       const type = methods.get(rpc)?.resolvedRequestType;
       if (!type) throw new Error(`the contract has no RPC ${rpc}`);
-      return message(type);
+      return message(type, rarity);
     },
   };
+}
+
+/** Whether a field is a message whose being there means little by itself, such as `config.linux.security_context`. */
+function isHolder(field: protobuf.Field): boolean {
+  const type = field.resolvedType;
+  if (!(type instanceof protobuf.Type) || field.repeated || field.map) return false;
+  return type.fieldsArray.length > 3 || type.fieldsArray.some((inner) => inner.resolvedType instanceof protobuf.Type && !inner.repeated);
 }
 
 const int64 = fc.oneof(fc.bigInt({ min: -5n, max: 5n }), fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })).map(String);

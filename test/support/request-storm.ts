@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { anyRequests, overlaid, resolved, type AnyRequests } from './any-request.ts';
@@ -15,7 +18,7 @@ export interface StormTarget {
   readonly client: CriClient;
   /** An image that is there. */
   readonly image: string;
-  /** A folder of the tests' own, for whatever requests name on the host. */
+  /** A folder of the tests' own, for whatever requests name on the host; see `fillFolder`. */
   readonly folder: string;
   /** A cgroup likewise. */
   readonly cgroup: string;
@@ -26,7 +29,7 @@ const paths = ['$folder', '$folder/file', '$folder/new', '$folder/file/below', '
 const ids = ['$pod', '$container', '$pod', '$container', '0', 'f'.repeat(64)];
 
 /** By names of fields: what is often right, and what is often wrong. */
-const vocabulary = {
+const texts = {
   pod_sandbox_id: ['$pod', '$pod', '$pod', '$container', 'f', digest],
   container_id: ['$container', '$container', '$container', '$pod', 'f', digest],
   target_id: ids,
@@ -70,13 +73,62 @@ const vocabulary = {
   masked_paths: ['/proc/keys', '/no/such', 'keys'],
   readonly_paths: ['/proc/sys', '/no/such', 'sys'],
   host_ip: ['127.0.0.1', '::1', 'x'],
+  servers: ['10.0.0.10', 'a b'],
+  searches: ['a.test', ''],
   location: ['$folder/checkpoint'],
   output_path: ['$folder/checkpoint'],
   checkpoint_path: ['$folder/checkpoint'],
+  command: ['sleep', 'true', 'no-such-program', 'a\0b'],
+  args: ['1000', '', 'a\0b'],
+  'unified key': ['memory.high', 'memory.min', '../up', 'x'],
+  unified: ['max', '0', 'x'],
+  level: ['s0:c1,c2', 'c1'],
+};
+
+const range = { hostId: 100_000, containerId: 0, length: 65_536 };
+const late = { ...range, hostId: 2 ** 32 - 10 };
+const userns = (one: typeof range) => ({ mode: 'POD', uids: [one], gids: [one] });
+
+/** Whole messages and numbers: mostly right, so that it takes all steps until something else is found to be wrong. */
+const wholes = {
+  userns_options: [userns(range), userns(range), userns(late), { mode: 'NODE' }, { mode: 'POD', uids: [range, range], gids: [range] }],
+  mounts: [
+    { containerPath: '/data', hostPath: '$folder' },
+    { containerPath: '/file', hostPath: '$folder/file', readonly: true },
+    { containerPath: '/made', hostPath: '$folder/new' },
+    { containerPath: '/all', hostPath: '$folder', readonly: true, recursiveReadOnly: true },
+    { containerPath: '/later', hostPath: '$folder', propagation: 'PROPAGATION_HOST_TO_CONTAINER' },
+    { containerPath: '/mapped', hostPath: '$folder', uidMappings: [range], gidMappings: [range] },
+    { containerPath: '/mapped', hostPath: '$folder', uidMappings: [range] },
+    { containerPath: '/image', image: { image: '$image' } },
+    { containerPath: '/part', image: { image: '$image' }, imageSubPath: 'etc' },
+    { containerPath: '/missing', image: { image: '$image' }, imageSubPath: 'missing' },
+  ],
+  devices: [
+    { containerPath: '/dev/mine', hostPath: '/dev/null', permissions: 'rw' },
+    { containerPath: '/dev/mine', hostPath: '$folder/file' },
+  ],
+  envs: [{ key: 'A', value: Buffer.from('1') }, { key: 'B', value: Buffer.from([0xff]) }, { key: 'C', value: Buffer.from([0]) }],
+  seccomp: [
+    { profileType: 'RuntimeDefault' },
+    { profileType: 'Localhost', localhostRef: '$folder/profile.json' },
+    { profileType: 'Localhost', localhostRef: '$folder/fifo' },
+  ],
+  port_mappings: [{ containerPort: 80 }, { containerPort: 80, hostPort: 70_000 }],
+  run_as_user: [{ value: '0' }, { value: '1000' }, { value: '4294967295' }],
+  run_as_group: [{ value: '1000' }],
+  supplemental_groups: ['8', '-1'],
+  timeout: ['0', '1'],
+  cpu_period: ['100000'],
+  cpu_quota: ['50000', '-1'],
+  cpu_shares: ['2', '512'],
+  memory_limit_in_bytes: [String(2 ** 28)],
+  memory_swap_limit_in_bytes: [String(2 ** 28), '1'],
+  oom_score_adj: ['0', '500'],
 };
 
 /** Fields that name something on the machine: the tests are to touch what is theirs only. */
-const onHost = ['host_path', 'log_directory', 'cgroup_parent', 'localhost_ref', 'seccomp_profile_path', 'location', 'output_path', 'checkpoint_path'];
+const only = ['host_path', 'log_directory', 'cgroup_parent', 'localhost_ref', 'seccomp_profile_path', 'location', 'output_path', 'checkpoint_path'];
 
 const ownPids = { linux: { securityContext: { namespaceOptions: { pid: 'CONTAINER' } } } };
 
@@ -101,20 +153,28 @@ const weights: Readonly<Record<string, number>> = { RunPodSandbox: 8, CreateCont
 /** How long a call may take, ms, where it may well take for ever. */
 const patience: Readonly<Record<string, number>> = { ExecSync: 1_500, StopContainer: 300, GetContainerEvents: 20, PullImage: 5_000 };
 
-/** A number of requests to any RPCs; `leaveOut` some. */
-export function anyStorm(calls: { readonly min: number; readonly max: number }, leaveOut: readonly string[] = []): fc.Arbitrary<StormCall[]> {
-  const requests = anyRequests(vocabulary, onHost);
-  const all = requests.rpcs
-    .filter((rpc) => !leaveOut.includes(rpc))
-    .map((rpc) => ({ arbitrary: anyCall(requests, rpc), weight: weights[rpc] ?? 1 }));
+/** A number of requests to any RPCs. */
+export function anyStorm(calls: { readonly min: number; readonly max: number }): fc.Arbitrary<StormCall[]> {
+  const requests = anyRequests({ texts, wholes, only });
+  const all = requests.rpcs.map((rpc) => ({ arbitrary: anyCall(requests, rpc), weight: weights[rpc] ?? 1 }));
   return fc.array(fc.oneof(...all), { minLength: calls.min, maxLength: calls.max });
 }
 
+/** Most requests have one or two things that the base has not, some have many, and a few have no base. */
 function anyCall(requests: AnyRequests, rpc: string): fc.Arbitrary<StormCall> {
   const base = bases[rpc] ?? { podSandboxId: '$pod', containerId: '$container' };
-  const given = requests.any(rpc);
-  const likely = given.map((request) => overlaid(base, request));
-  return fc.oneof({ arbitrary: likely, weight: 6 }, { arbitrary: given, weight: 1 }).map((request) => ({ rpc, request }));
+  const over = (rarity: number): fc.Arbitrary<object> => requests.any(rpc, rarity).map((request) => overlaid(base, request));
+  return fc
+    .oneof({ arbitrary: over(30), weight: 6 }, { arbitrary: over(8), weight: 2 }, { arbitrary: requests.any(rpc, 8), weight: 1 })
+    .map((request) => ({ rpc, request }));
+}
+
+/** Makes what requests of a storm name in its folder. */
+export async function fillFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'file'), '');
+  await writeFile(path.join(folder, 'profile.json'), JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW' }));
+  execFileSync('mkfifo', [path.join(folder, 'fifo')]);
 }
 
 /** How one request of a storm ended. */
@@ -123,34 +183,62 @@ export interface StormAnswer extends StormCall {
   readonly details: string;
 }
 
-/** Sends the requests, a few side by side. Resolves to how each ended. */
-export async function letLoose(target: StormTarget, calls: readonly StormCall[], sideBySide = 4): Promise<StormAnswer[]> {
-  const pods: string[] = [];
-  const containers: string[] = [];
+// Two Pods and a container for the others to begin with.
+const opening: readonly StormCall[] = ['RunPodSandbox', 'RunPodSandbox', 'CreateContainer', 'StartContainer'].map((rpc) => ({
+  rpc,
+  request: bases[rpc] ?? { containerId: '$container' },
+}));
+
+/** The ids that requests have given, in turn; those of what is there much more often than those of what has gone. */
+class KnownIds {
+  #there: string[] = [];
+  readonly #all: string[] = [];
+  #turn = 0;
+
+  add(id: string): void {
+    this.#there.push(id);
+    this.#all.push(id);
+  }
+
+  delete(id: unknown): void {
+    this.#there = this.#there.filter((one) => one !== id);
+  }
+
+  next(): string {
+    this.#turn += 1;
+    const from = this.#turn % 8 === 0 || this.#there.length === 0 ? this.#all : this.#there;
+    return from[this.#turn % Math.max(1, from.length)] ?? 'e'.repeat(64);
+  }
+}
+
+/** Sends the requests after an opening that succeeds, a few side by side. Resolves to how each ended. */
+export async function letLoose(target: StormTarget, calls: readonly StormCall[]): Promise<StormAnswer[]> {
+  const [pods, containers] = [new KnownIds(), new KnownIds()];
   let serial = 0;
-  let turn = 0;
   const names = (text: string): string =>
     text.replace(/\$(pod|container|image|folder|cgroup|fresh)\b/g, (_whole, what: string) => {
       if (what === 'fresh') return `s${++serial}`;
       if (what === 'image') return target.image;
       if (what === 'folder') return target.folder;
       if (what === 'cgroup') return target.cgroup;
-      const known = what === 'pod' ? pods : containers;
-      return known[turn++ % Math.max(1, known.length)] ?? 'e'.repeat(64);
+      return (what === 'pod' ? pods : containers).next();
     });
+  const sendOne = async ({ rpc, request }: StormCall): Promise<StormAnswer> => {
+    const filled = resolved(request, names) as Record<string, unknown>;
+    const { code, details, response } = await send(target.client, rpc, filled);
+    if (typeof response['podSandboxId'] === 'string' && rpc === 'RunPodSandbox') pods.add(response['podSandboxId']);
+    if (typeof response['containerId'] === 'string' && rpc === 'CreateContainer') containers.add(response['containerId']);
+    if (['StopPodSandbox', 'RemovePodSandbox'].includes(rpc)) pods.delete(filled['podSandboxId']);
+    if (rpc === 'RemoveContainer') containers.delete(filled['containerId']);
+    return { rpc, request: filled, code, details };
+  };
   const answers: StormAnswer[] = [];
-  for (let at = 0; at < calls.length; at += sideBySide) {
-    const sent = calls.slice(at, at + sideBySide).map(async ({ rpc, request }) => {
-      const filled = resolved(request, names);
-      const { code, details, response } = await send(target.client, rpc, filled);
-      if (typeof response['podSandboxId'] === 'string' && rpc === 'RunPodSandbox') pods.push(response['podSandboxId']);
-      if (typeof response['containerId'] === 'string' && rpc === 'CreateContainer') containers.push(response['containerId']);
-      return { rpc, request: filled, code, details };
-    });
-    answers.push(...(await Promise.all(sent)));
-  }
+  for (const call of opening) answers.push(await sendOne(call));
+  for (let at = 0; at < calls.length; at += sideBySide) answers.push(...(await Promise.all(calls.slice(at, at + sideBySide).map(sendOne))));
   return answers;
 }
+
+const sideBySide = 4;
 
 const streaming = /^(?:Stream|GetContainerEvents)/;
 
@@ -180,6 +268,21 @@ export function assertSensible(answer: StormAnswer): void {
   // A refusal names a field by its path or an id that fits two, and the value it had.
   if (code === status.INVALID_ARGUMENT) assert.match(details, /[a-z_[\]"]+ is |is missing|ambiguous|no command specified|CDI device/, told);
   if (code !== status.OK) assert.notEqual(details, '', told);
+}
+
+/** Fails where what was refused, or failed, holds a name: the same request has to find it free. */
+export async function assertNamesFree(client: CriClient, answers: readonly StormAnswer[]): Promise<void> {
+  for (const { rpc, request, code } of answers) {
+    // Other names may have been given twice.
+    const isFresh = /^s\d+$/.test((request as Named).config?.metadata?.name ?? '');
+    if (code === status.OK || !isFresh || !['RunPodSandbox', 'CreateContainer'].includes(rpc)) continue;
+    const again = await client.call(rpc, request);
+    assert.notEqual(again.code, status.ALREADY_EXISTS, `${rpc} ${JSON.stringify(request)}: ${again.details}`);
+  }
+}
+
+interface Named {
+  readonly config?: { readonly metadata?: { readonly name?: string } };
 }
 
 /** Removes every Pod that is left, as a kubelet does. */

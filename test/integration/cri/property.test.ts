@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { status } from '@grpc/grpc-js';
 import fc from 'fast-check';
@@ -7,7 +7,7 @@ import { busyboxImage } from '../../../hack/images/catalogue.ts';
 import { removeCgroup } from '../../../src/linux/cgroup.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import { eventually } from '../../support/eventually.ts';
-import { anyStorm, assertSensible, letLoose, removeAll } from '../../support/request-storm.ts';
+import { anyStorm, assertNamesFree, assertSensible, fillFolder, letLoose, removeAll } from '../../support/request-storm.ts';
 
 // As many as fit: what is interrupted then has passed.
 const limitMs = 20_000;
@@ -31,7 +31,7 @@ describe('any well-formed requests to a real podwright', function () {
   it('leave it running, are answered with a reason, and leave nothing once the Pods are removed', async () => {
     const { pid } = cri().podwright;
     const [folder, cgroup] = [await cri().folder('storm'), `/${cri().node.facts.name}/storm`];
-    await writeFile(path.join(folder, 'file'), '');
+    await fillFolder(folder);
     const before = await cri().inventory();
     const codes = new Map<string, number>();
     await fc.assert(
@@ -43,6 +43,7 @@ describe('any well-formed requests to a real podwright', function () {
           assertSensible(answer);
           codes.set(`${answer.rpc} ${status[answer.code]}`, (codes.get(`${answer.rpc} ${status[answer.code]}`) ?? 0) + 1);
         }
+        await assertNamesFree(cri().client, answers);
         await removeAll(cri().client);
         await cri().call('PullImage', { image: { image: busyboxImage } });
       }),

@@ -24,6 +24,11 @@ export class Faults {
     this.#failures.set(method, [...(this.#failures.get(method) ?? []), error]);
   }
 
+  /** No call fails any more. */
+  failNoMore(): void {
+    this.#failures.clear();
+  }
+
   /** The next call of `method` waits for `release`; `arrived` resolves when it is there. */
   hold(method: string): { readonly arrived: Promise<void>; release(): void } {
     const arrived = deferred();

@@ -14,12 +14,13 @@ import { FileSystems } from '../../../src/image/file-systems.ts';
 import { ImageFs } from '../../../src/image/image-fs.ts';
 import { ImageStore } from '../../../src/image/image-store.ts';
 import { ImagePuller } from '../../../src/image/pull.ts';
+import { CodedError } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { StatsReader } from '../../../src/pod/stats.ts';
 import { withServer } from '../../support/cri-client.ts';
 import { openFilesBelow } from '../../support/open-files.ts';
 import { makePodWorld, type PodWorld } from '../../support/pod-world.ts';
-import { anyStorm, assertSensible, letLoose, removeAll } from '../../support/request-storm.ts';
+import { anyStorm, assertNamesFree, assertSensible, fillFolder, letLoose, removeAll, type StormCall } from '../../support/request-storm.ts';
 import { until } from '../../support/until.ts';
 import { amd64 } from '../image/fakes.ts';
 
@@ -61,45 +62,100 @@ function handlersOf(world: PodWorld): Partial<RpcHandlers> {
   });
 }
 
+/** Calls of the Pod layer to its surroundings, on the way there and on the way back. */
+const breakable = [
+  'leases.create',
+  'leases.delete',
+  'snapshots.prepare',
+  'snapshots.view',
+  'snapshots.remove',
+  'containers.create',
+  'containers.delete',
+  'tasks.create',
+  'tasks.start',
+  'tasks.delete',
+  'tasks.kill',
+  'kernel.pinNamespaces',
+  'kernel.unpinNamespaces',
+  'kernel.mountShm',
+  'kernel.mountLayers',
+  'kernel.unmountBelow',
+  'network.add',
+  'network.del',
+  'images.userFiles',
+  'logs.open',
+];
+
+/** One call that fails: the first of its kind after so many. */
+type Fault = readonly [call: string, after: number];
+
+function breakCalls(world: PodWorld, faults: readonly Fault[]): void {
+  for (const [call, after] of faults) {
+    const of = /^(?:kernel|network|images|logs)\./.test(call) ? world.around.faults : world.containerd.faults;
+    for (let passing = 0; passing < after; passing++) of.failNext(call, undefined);
+    of.failNext(call, new CodedError('unavailable', 'broken for the test; try again'));
+  }
+}
+
 describe('any well-formed requests', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
+
+  /** Sends a storm to a world of its own. Fails unless every answer is sensible and nothing is left in the end. */
+  async function survive(calls: readonly StormCall[], faults: readonly Fault[], seen: Map<string, number>): Promise<void> {
+    const world = await makePodWorld();
+    // An exec's program ends at once and closes its output.
+    world.containerd.tasks.onStart = ({ execId, io }) =>
+      execId === '' ? undefined : Promise.all([writeFile(io.stdout ?? '', ''), writeFile(io.stderr ?? '', '')]).then(() => 0);
+    const folder = path.join(world.folder, 'host');
+    await fillFolder(folder);
+    breakCalls(world, faults);
+    try {
+      await withServer(handlersOf(world), async (client) => {
+        const answers = await letLoose({ client, image, folder, cgroup: '/storm' }, calls);
+        for (const answer of answers) {
+          assertSensible(answer);
+          const ended = `${answer.rpc} ${status[answer.code]}`;
+          seen.set(ended, (seen.get(ended) ?? 0) + 1);
+        }
+        for (const { faults: left } of [world.around, world.containerd]) left.failNoMore();
+        await Promise.all([world.parts.sandboxNames.settle(), world.parts.containerNames.settle()]);
+        // With its undo broken, a Pod that could not be run stays with its name until it is removed.
+        if (faults.length === 0) await assertNamesFree(client, answers);
+        await removeAll(client);
+        await assertNamesFree(client, answers);
+        await removeAll(client);
+        let left: string[] = [];
+        await until('nothing is left', async () => {
+          const open = openFilesBelow(world.folder).map((file) => `open ${file}`);
+          left = [...open, ...(await world.inventory())].filter((item) => !item.startsWith('file host'));
+          return left.length === 0;
+        }).catch((error: unknown) => assert.deepEqual(left, [], String(error)));
+      });
+    } finally {
+      await world.end();
+    }
+  }
 
   it('crash nothing, fail with a reason where they fail, and leave nothing once the Pods are removed', async () => {
-    const seen = new Map<string, Set<string>>();
+    const seen = new Map<string, number>();
     await fc.assert(
-      fc.asyncProperty(anyStorm({ min: 40, max: 80 }), async (calls) => {
-        const world = await makePodWorld();
-        // An exec's program ends at once and closes its output.
-        world.containerd.tasks.onStart = ({ execId, io }) =>
-          execId === '' ? undefined : Promise.all([writeFile(io.stdout ?? '', ''), writeFile(io.stderr ?? '', '')]).then(() => 0);
-        await writeFile(path.join(world.folder, 'file'), '');
-        try {
-          await withServer(handlersOf(world), async (client) => {
-            const folder = path.join(world.folder, 'host');
-            const answers = await letLoose({ client, image, folder, cgroup: '/storm' }, calls);
-            for (const answer of answers) {
-              assertSensible(answer);
-              seen.set(answer.rpc, (seen.get(answer.rpc) ?? new Set()).add(status[answer.code]));
-            }
-            await Promise.all([world.parts.sandboxNames.settle(), world.parts.containerNames.settle()]);
-            await removeAll(client);
-            let left: string[] = [];
-            await until('nothing is left', async () => {
-              const open = openFilesBelow(world.folder).map((file) => `open ${file}`);
-              left = [...open, ...(await world.inventory())].filter((item) => !item.startsWith('file host') && item !== 'file file');
-              return left.length === 0;
-            }).catch((error: unknown) => assert.deepEqual(left, [], String(error)));
-          });
-        } finally {
-          await world.end();
-        }
-      }),
+      fc.asyncProperty(anyStorm({ min: 40, max: 80 }), (calls) => survive(calls, [], seen)),
       { numRuns: 34, interruptAfterTimeLimit: 60_000 },
     );
-    const built = missingHandlers({});
-    assert.deepEqual([...seen.keys()].toSorted(), built.toSorted());
-    for (const rpc of ['RunPodSandbox', 'CreateContainer']) {
-      for (const code of ['OK', 'INVALID_ARGUMENT']) assert.ok(seen.get(rpc)?.has(code), `${rpc} never ended ${code}`);
-    }
+    const rpcs = new Set([...seen.keys()].map((ended) => ended.split(' ')[0] ?? ''));
+    assert.deepEqual([...rpcs].toSorted(), missingHandlers({}).toSorted());
+    // Most requests get far, and yet enough are refused.
+    for (const rpc of ['RunPodSandbox', 'CreateContainer', 'StartContainer']) assert.ok((seen.get(`${rpc} OK`) ?? 0) >= 20, `${rpc} hardly succeeded`);
+    for (const rpc of ['RunPodSandbox', 'CreateContainer']) assert.ok((seen.get(`${rpc} INVALID_ARGUMENT`) ?? 0) >= 10, `${rpc} was hardly refused`);
+  });
+
+  it('leave nothing either where what they need fails in their midst', async () => {
+    const seen = new Map<string, number>();
+    // Some on the way there, and some on the way back.
+    const faults = fc.array(fc.tuple(fc.constantFrom(...breakable), fc.nat(12)), { minLength: 4, maxLength: 24 });
+    await fc.assert(
+      fc.asyncProperty(anyStorm({ min: 20, max: 60 }), faults, (calls, broken) => survive(calls, broken, seen)),
+      { numRuns: 20, interruptAfterTimeLimit: 60_000 },
+    );
   });
 });
