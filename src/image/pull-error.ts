@@ -19,7 +19,7 @@ const CAUSES: readonly (readonly [RegExp, ErrorKind])[] = [
 // What an image verifier of containerd's Transfer service refuses (its bindir plugin).
 const REFUSED_BY_VERIFIER = /image verifier \S+ (?:blocked pull|returned error)/;
 
-/** What a pull's failure is to the kubelet. That containerd can't be reached is none of the registry. */
+/** What a pull's failure is to the kubelet. That containerd can't be reached is none of the registry's failures. */
 function reasonOf(error: unknown, kind: ErrorKind): ErrorReason | undefined {
   if (REFUSED_BY_VERIFIER.test(messageOf(error))) return 'SignatureValidationFailed';
   const isContainerds = error instanceof CodedError && error.kind === 'unavailable' && !(error instanceof RegistryStalled);
@@ -38,26 +38,37 @@ export class RegistryStalled extends CodedError {
   }
 }
 
-/** What kind of failure a pull's error is; errors that already say so keep their kind. */
-export function pullErrorKind(error: unknown): ErrorKind {
+/** What kind of failure the error of pulling `name` is; errors that already say so keep their kind. */
+export function pullErrorKind(name: string, error: unknown): ErrorKind {
   const kind = kindOf(error);
   if (kind !== 'unknown' && kind !== 'internal') return kind;
   const text = messageOf(error);
   // The verifier's own reason may hold any of the words below.
   if (REFUSED_BY_VERIFIER.test(text)) return 'unknown';
-  return CAUSES.find(([pattern]) => pattern.test(text))?.[1] ?? kind;
+  const cause = withoutPlaces(text, name);
+  return CAUSES.find(([pattern]) => pattern.test(cause))?.[1] ?? kind;
+}
+
+/** `text` without URLs and the image's name: a tag such as `404` is the number of a build, and no answer. */
+function withoutPlaces(text: string, name: string): string {
+  const [domain = ''] = name.split('/', 1);
+  return text.replace(/https?:\/\/[^\s"'<>]*/gi, ' ').replaceAll(name, ' ').replaceAll(domain, ' ');
 }
 
 /**
  * The error that a pull fails with: reference, host and cause. Query strings and user names in URLs go, because
- * redirects to object stores carry signatures there; `redact` takes the caller's own secrets out.
+ * redirects to object stores carry signatures there; `redact` takes the caller's own secrets out. Its kind is unknown
+ * where it has a reason: the kubelet's client takes the status off an UNKNOWN and no other, and only a message that
+ * then begins with the reason becomes the reason of a waiting container (Kubernetes 1.37, cri-client
+ * pkg/remote_image.go and pkg/kubelet/images/image_manager.go).
  */
 export function pullError(name: string, host: string, error: unknown, redact: (text: string) => string): CodedError {
-  const kind = pullErrorKind(error);
+  const kind = pullErrorKind(name, error);
+  const reason = reasonOf(error, kind);
   const text = messageOf(error);
   const known = `pull image "${name}": `; // as the containerd client begins it
   const cause = redact(stripUrls(text.startsWith(known) ? text.slice(known.length) : text));
-  return new CodedError(kind, `pull image "${name}" from ${host}: ${cause}`, { reason: reasonOf(error, kind) });
+  return new CodedError(reason === undefined ? kind : 'unknown', `pull image "${name}" from ${host}: ${cause}`, { reason });
 }
 
 /** `text` with the secrets that URLs carry taken out. */

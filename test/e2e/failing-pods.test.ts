@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { TempNode } from '../support/temp-node.ts';
 import { endNode, listContainers, podOf, readLog, shellContainer, statusOf, stayAlive } from './pods.ts';
 
+// Nobody listens on the port of the discard protocol.
+const nobody = '127.0.0.1:9';
+
 describe('a static Pod that fails', function () {
   this.timeout(150_000);
   let node: TempNode;
@@ -14,10 +17,11 @@ describe('a static Pod that fails', function () {
     await node.kubelet.runPod(podOf('looping', { main: [shellContainer('crash', 'echo run; exit 3'), shellContainer('calm', stayAlive)] }));
     await node.kubelet.runPod(podOf('no-init', { init, main, spec: { restartPolicy: 'Never' } }));
     await node.kubelet.runPod(podOf('no-command', { main: [shellContainer('lost', '', { command: ['/no/such/program'] })] }));
+    await node.kubelet.runPod(podOf('no-image', { main: [shellContainer('lost', stayAlive, { image: `${nobody}/app:404` })] }));
     await node.kubelet.runPod(podOf('once', { main: [shellContainer('job', 'echo done')], spec: { restartPolicy: 'Never' } }));
   });
   after(async () => {
-    await endNode(node, 'looping', 'no-init', 'no-command', 'once');
+    await endNode(node, 'looping', 'no-init', 'no-command', 'no-image', 'once');
   });
 
   it('is not started when an init container fails', async () => {
@@ -45,6 +49,20 @@ describe('a static Pod that fails', function () {
     assert.equal(terminated?.exitCode, 128);
     assert.equal(terminated?.reason, 'StartError');
     assert.match(terminated?.message ?? '', /\/no\/such\/program/);
+  });
+
+  it('says that a registry does not answer as the reason why it waits', async () => {
+    const reasons = new Set<string>();
+    const pod = await node.kubelet.untilPod('no-image', 'waiting for its image', (each) => {
+      const waiting = each?.status?.containerStatuses?.[0]?.state?.waiting;
+      reasons.add(waiting?.reason ?? '');
+      return waiting?.reason === 'ImagePullBackOff';
+    });
+    assert.ok(pod);
+    assert.ok(!reasons.has('ErrImagePull'), 'the kubelet knows why');
+    const { message = '' } = statusOf(pod, 'lost').state?.waiting ?? {};
+    assert.match(message, /RegistryUnavailable: image pull failed for \S+ because the registry is unavailable: pull image .*connection refused/);
+    assert.ok(message.includes(nobody), message);
   });
 
   it('is restarted with back-off, and tells how it ended', async () => {

@@ -131,7 +131,7 @@ describe('images', function () {
   it('of a registry that is down fail with the word that the kubelet knows', async () => {
     const registry = await cri().node.startRegistry({ images: false });
     await registry.stop();
-    const details = await cri().refuse('PullImage', { image: { image: `${registry.host}/app:1` } }, 'UNAVAILABLE', registry.host, 'connection refused');
+    const details = await cri().refuse('PullImage', { image: { image: `${registry.host}/app:1` } }, 'UNKNOWN', registry.host, 'connection refused');
     assert.match(details, /^RegistryUnavailable: pull image/);
   });
 

@@ -165,8 +165,9 @@ describe('images with a real containerd', function () {
     await fails(parts.puller.pull({ reference: at('other:1') }), 'notFound');
     await fails(parts.puller.pull({ reference: at('lone:1') }), 'notFound');
     await fails(parts.puller.pull({ reference: at('missing:1') }), 'notFound');
-    await fails(parts.puller.pull({ reference: '127.0.0.1:1/app:1' }), 'unavailable');
-    const statuses: readonly [number, ErrorKind][] = [[403, 'permissionDenied'], [503, 'unavailable']];
+    // What the kubelet is to know as RegistryUnavailable.
+    await fails(parts.puller.pull({ reference: '127.0.0.1:1/app:404' }), 'unknown');
+    const statuses: readonly [number, ErrorKind][] = [[403, 'permissionDenied'], [429, 'resourceExhausted'], [500, 'unknown'], [503, 'unknown']];
     for (const [status, kind] of statuses) {
       registry.intercept = () => ({ status });
       await fails(parts.puller.pull({ reference: at('lone:1') }), kind);
@@ -273,7 +274,7 @@ async function idle({ client }: PrivateContainerd): Promise<void> {
 
 async function fails(pull: Promise<unknown>, kind: ErrorKind, never = /hunter2/): Promise<void> {
   await assert.rejects(pull, (error: Error) => {
-    assert.match(error.message, kind === 'unavailable' ? /^RegistryUnavailable: pull image "[^"]+" from \S+: ./ : /^pull image "[^"]+" from \S+: ./);
+    assert.match(error.message, kind === 'unknown' ? /^RegistryUnavailable: pull image "[^"]+" from \S+: ./ : /^pull image "[^"]+" from \S+: ./);
     assert.doesNotMatch(error.message, never);
     assert.equal(error instanceof CodedError && error.kind, kind, error.message);
     return true;

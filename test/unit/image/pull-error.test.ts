@@ -22,16 +22,34 @@ describe('pull error', () => {
   ];
   for (const [text, kind] of table) {
     it(`is ${kind} for: ${text.slice(-70)}`, () => {
-      assert.equal(pullErrorKind(new CodedError('unknown', text)), kind);
+      assert.equal(pullErrorKind('reg.io/app:1', new CodedError('unknown', text)), kind);
     });
   }
 
-  it('begins with the word that the kubelet knows for a registry that does not answer', () => {
-    const message = (error: Error): string => pullError('reg.io/app:1', 'reg.io', error, (text) => text).message;
-    assert.match(message(new CodedError('unknown', 'dial tcp: connection refused')), /^RegistryUnavailable: pull image/);
-    assert.match(message(new RegistryStalled(5_000)), /^RegistryUnavailable: pull image .*nothing came from the registry for 5 s$/);
-    assert.match(message(new CodedError('unavailable', 'containerd cannot be reached')), /^pull image/);
-    assert.match(message(new CodedError('unknown', '401 Unauthorized')), /^pull image/);
+  it('is unknown and begins with the word that the kubelet knows for a registry that does not answer, and for nothing else', () => {
+    const told = (error: Error): string => {
+      const { kind, message } = pullError('reg.io/app:1', 'reg.io', error, (text) => text);
+      return `${kind} ${message}`;
+    };
+    assert.match(told(new CodedError('unknown', 'dial tcp: connection refused')), /^unknown RegistryUnavailable: pull image/);
+    assert.match(told(new RegistryStalled(5_000)), /^unknown RegistryUnavailable: pull image .*nothing came from the registry for 5 s$/);
+    assert.match(told(new CodedError('unavailable', 'containerd cannot be reached')), /^unavailable pull image/);
+    assert.match(told(new CodedError('unknown', '401 Unauthorized')), /^unauthenticated pull image/);
+  });
+
+  it('is not taken for what a tag or a path looks like', () => {
+    const tags = ['401', '403-denied', '404', 'v1.429', '503', 'not-found.404'];
+    for (const repository of ['reg.io/app', '404.io/503/forbidden', '127.0.0.1:403/tls.404']) {
+      for (const tag of tags) {
+        const [host, ...path] = repository.split('/');
+        const url = `https://${host}/v2/${path.join('/')}/manifests/${tag}`;
+        const kindFor = (text: string) => pullErrorKind(`${repository}:${tag}`, new CodedError('unknown', text));
+        const tried = `pull image "${repository}:${tag}": failed to resolve image:`;
+        assert.equal(kindFor(`${tried} failed to do request: Head "${url}": dial tcp 10.0.0.1:443: connect: connection refused`), 'unavailable');
+        assert.equal(kindFor(`${tried} unexpected status from HEAD request to ${url}: 403 Forbidden`), 'permissionDenied');
+        assert.equal(kindFor(`${tried} something nobody has seen before at ${host}`), 'unknown');
+      }
+    }
   });
 
   it('is a failed signature where an image verifier of containerd says no, whatever its reason', () => {
@@ -42,8 +60,8 @@ describe('pull error', () => {
   });
 
   it('keeps a kind that is known already', () => {
-    assert.equal(pullErrorKind(new CodedError('notFound', 'x: not found')), 'notFound');
-    assert.equal(pullErrorKind(new CodedError('canceled', '401')), 'canceled');
+    assert.equal(pullErrorKind('reg.io/app:1', new CodedError('notFound', 'x: not found')), 'notFound');
+    assert.equal(pullErrorKind('reg.io/app:1', new CodedError('canceled', '401')), 'canceled');
   });
 
   it('names reference, host and cause, and none of the secrets', () => {
