@@ -160,12 +160,12 @@ export class ImageStore {
     await this.#lock.run(`image ${image.id}`, async () => {
       for (const name of this.#index.namesOf(image.id)) {
         await this.#lock.run(`name ${name}`, async () => {
+          const named = this.#index.named(name);
+          if (named?.details.id !== image.id) return;
           const record = await this.#records.get(name, options);
           if (!pinned && record.labels[PINNED_BY_LABEL] !== PINNED_BY_VALUE) return;
           const labels = pinned ? pinLabels : unpinLabels;
           const fieldPaths = Object.keys(labels).map((label) => `labels.${label}`);
-          const named = this.#index.named(name);
-          if (named === undefined) return;
           await this.#records.update({ ...record, labels: { ...record.labels, ...labels } }, fieldPaths, options);
           this.#index.set({ ...named, pinned });
           this.#touched?.add(name);
@@ -177,7 +177,8 @@ export class ImageStore {
 
   /**
    * Removes the image that `text` means with all its names; false when there is none. The last name goes
-   * synchronously, so that the space is free when this returns. Several at once for one image all succeed.
+   * synchronously, so that the space is free when this returns. Several at once for one image all succeed. A tag
+   * that a pull moves to another image meanwhile stays with that one.
    */
   async remove(text: string, options: CallOptions = {}): Promise<boolean> {
     const image = this.find(text);
@@ -186,6 +187,7 @@ export class ImageStore {
       const names = this.#index.namesOf(image.id);
       for (const [position, name] of names.entries()) {
         await this.#lock.run(`name ${name}`, async () => {
+          if (this.#index.named(name)?.details.id !== image.id) return;
           await this.#delete(name, { ...options, sync: position === names.length - 1 });
           this.#forget(name);
         });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { ImageStore } from '../../../src/image/image-store.ts';
 import { parseReference } from '../../../src/image/reference.ts';
+import { deferred } from '../../../src/lib/deferred.ts';
 import { isKind } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { amd64, arm64, FakeContent, FakeRecords, settle } from './fakes.ts';
@@ -105,6 +106,29 @@ describe('image store', () => {
     await Promise.all(Array.from({ length: 5 }, () => store.remove(image.id)));
     assert.equal(records.byName.size, 0);
     assert.equal(records.deletes.length, 3);
+  });
+
+  it('leaves a tag to the image that gets it while its old one is removed or loses its pin', async () => {
+    for (const act of ['remove', 'setPinned'] as const) {
+      const { store, records, content } = fixture();
+      const reference = parseReference('app:1');
+      const old = await store.add(reference, content.image(), true);
+      const [isAsked, goesOn] = [deferred(), deferred()];
+      records.before = async (method, name) => {
+        if (method !== 'create' || name !== reference.name) return;
+        isAsked.resolve();
+        await goesOn.promise;
+      };
+      const pulled = store.add(reference, content.image({ config: { User: '5' } }), true);
+      await isAsked.promise;
+      const acted = act === 'remove' ? store.remove(old.id) : store.setPinned(old, false);
+      goesOn.resolve();
+      const { id } = await pulled;
+      await acted;
+      assert.equal(store.find('app:1')?.id, id, act);
+      assert.equal(records.byName.get(reference.name)?.labels['io.cri-containerd.pinned'], 'pinned', act);
+      assert.deepEqual(store.get(id)?.repoTags, [reference.name]);
+    }
   });
 
   it('does not mind names that somebody else removed first', async () => {
