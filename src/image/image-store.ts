@@ -192,6 +192,7 @@ export class ImageStore {
           this.#forget(name);
         });
       }
+      this.#forgetDetails();
       this.#changed();
       return names.length > 0;
     });

@@ -131,6 +131,16 @@ describe('image store', () => {
     }
   });
 
+  it('keeps nothing of an image that is gone', async () => {
+    const { store, content } = fixture();
+    const target = content.image();
+    for (let round = 0; round < 2; round += 1) {
+      await store.add(parseReference('app:1'), target, false);
+      await store.remove('app:1');
+    }
+    assert.equal(content.reads.filter((digest) => digest === target.digest).length, 2);
+  });
+
   it('does not mind names that somebody else removed first', async () => {
     const { store, records, content } = fixture();
     await store.add(parseReference('app:1'), content.image(), false);
