@@ -32,7 +32,7 @@ const pinLabels = { [PINNED_LABEL]: PINNED_VALUE, [PINNED_BY_LABEL]: PINNED_BY_V
 // containerd removes a label that it is told to make empty.
 const unpinLabels = { [PINNED_LABEL]: '', [PINNED_BY_LABEL]: '' };
 
-const WRITE_ATTEMPTS = 5;
+const WRITE_ATTEMPTS = 10;
 
 /**
  * The images of podwright's namespace: an index in memory that answers every question, kept equal to containerd's
@@ -238,21 +238,22 @@ export class ImageStore {
     }
   }
 
-  /** Creates a record or moves an existing one; the two are no transaction, so a lost race starts over. */
+  /**
+   * Creates a record or moves an existing one; looking and writing are no transaction, so a lost race starts over. One
+   * that says all of it already is left as it is: a tag that is pulled again mostly points where it did, and each
+   * write is one to the disk and an event to follow.
+   */
   async #write(record: ImageRecord, options: CallOptions): Promise<void> {
     const fieldPaths = ['target', ...Object.keys(record.labels).map((label) => `labels.${label}`)];
+    let isThere = this.#index.named(record.name) !== undefined;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.#records.create(record, options);
+        if (!isThere) await this.#records.create(record, options);
+        else if (!holds(await this.#records.get(record.name, options), record)) await this.#records.update(record, fieldPaths, options);
         return;
       } catch (error) {
-        if (!isKind(error, 'alreadyExists')) throw error;
-      }
-      try {
-        await this.#records.update(record, fieldPaths, options);
-        return;
-      } catch (error) {
-        if (!isKind(error, 'notFound') || attempt >= WRITE_ATTEMPTS) throw error;
+        if (!isKind(error, isThere ? 'notFound' : 'alreadyExists') || attempt >= WRITE_ATTEMPTS) throw error;
+        isThere = !isThere;
       }
     }
   }
@@ -265,4 +266,10 @@ export class ImageStore {
   #changed(): void {
     for (const listener of this.#listeners) listener();
   }
+}
+
+/** Whether a record says what `wanted` does, whatever other labels it has. */
+function holds(record: ImageRecord, wanted: ImageRecord): boolean {
+  const labels = Object.entries(wanted.labels);
+  return record.target.digest === wanted.target.digest && labels.every(([label, value]) => record.labels[label] === value);
 }

@@ -115,7 +115,7 @@ describe('image store', () => {
       const old = await store.add(reference, content.image(), true);
       const [isAsked, goesOn] = [deferred(), deferred()];
       records.before = async (method, name) => {
-        if (method !== 'create' || name !== reference.name) return;
+        if (method !== 'get' || name !== reference.name) return;
         isAsked.resolve();
         await goesOn.promise;
       };
@@ -235,6 +235,24 @@ describe('image store', () => {
     const image = await store.add(reference, target, false);
     assert.equal(image.target.digest, target.digest);
     assert.equal(records.byName.get(reference.name)?.target.digest, target.digest);
+  });
+
+  it('writes nothing where containerd has it all, and what it lacks', async () => {
+    const { store, records, content } = fixture();
+    const reference = parseReference('app:1');
+    const target = content.image();
+    const { id } = await store.add(reference, target, false);
+    const writes: string[] = [];
+    records.before = (method, name) => {
+      if (method === 'create' || method === 'update') writes.push(`${method} ${name}`);
+    };
+    await store.add(reference, target, false);
+    assert.deepEqual(writes, []);
+    records.byName.delete(reference.name);
+    records.byName.set(id, { name: id, labels: {}, target });
+    await store.add(reference, target, false);
+    assert.deepEqual(writes, [`update ${id}`, `create ${reference.name}`]);
+    assert.equal(records.byName.get(id)?.labels['io.cri-containerd.image'], 'managed');
   });
 
   it('pins an image that is there, and a later pull does not unpin it', async () => {
