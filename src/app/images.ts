@@ -64,7 +64,7 @@ export async function buildImages(options: {
   await store.resync();
   await Promise.all([puller.reconcilePins(store.list()), fileSystems.count()]);
   store.onChange(() => fileSystems.refresh());
-  const following = followImages(containerd, store, log);
+  const following = followImages(containerd, store, puller, log);
   return {
     store,
     puller,
@@ -114,10 +114,14 @@ async function sweepLeases({ leases }: Containerd): Promise<void> {
 }
 
 /** Keeps the store in step with what others do to containerd's images (ctr, nerdctl, a second client). */
-function followImages(containerd: Containerd, store: ImageStore, log: Log): { stop(): Promise<void> } {
+function followImages(containerd: Containerd, store: ImageStore, puller: ImagePuller, log: Log): { stop(): Promise<void> } {
   const stop = new AbortController();
+  const look = async (name: string): Promise<void> => {
+    await store.refresh(name);
+    await puller.pinFound(name);
+  };
   const refresh = (name: string): void => {
-    store.refresh(name).catch((error: unknown) => {
+    look(name).catch((error: unknown) => {
       log.warn({ image: name, error: messageOf(error) }, 'could not look at an image that changed');
     });
   };
@@ -126,7 +130,10 @@ function followImages(containerd: Containerd, store: ImageStore, log: Log): { st
     onEvent(event) {
       if (event.type === 'imageCreate' || event.type === 'imageUpdate' || event.type === 'imageDelete') refresh(event.name);
     },
-    onGap: () => store.resync(),
+    onGap: async () => {
+      await store.resync();
+      for (const { id } of store.list()) await puller.pinFound(id);
+    },
     signal: stop.signal,
   });
   return {

@@ -160,6 +160,15 @@ export class ImagePuller {
     }
   }
 
+  /**
+   * Pins the image of a name that turned up without a pull, as by `ctr images import`, or of a digest that is pinned
+   * and was pulled by its tag. Takes no pin back: of a pull under way the name that is pinned may be still to come.
+   */
+  async pinFound(name: string): Promise<void> {
+    const image = this.#options.store.find(name);
+    if (image !== undefined && !image.pinned && this.#pins.pin(image)) await this.reconcilePins([image]);
+  }
+
   /** Resolves when the pulls that were answered so far hold on to nothing any more; never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#puttingAway);

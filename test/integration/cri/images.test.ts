@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFile, stat } from 'node:fs/promises';
-import { busyboxImage, configuredImage, pauseImage, webImage } from '../../../hack/images/catalogue.ts';
+import { busyboxImage, configuredImage, pauseImage, speakingImage, webImage } from '../../../hack/images/catalogue.ts';
 import { CriNode, useCriNode } from '../../support/cri-node.ts';
 import { eventually } from '../../support/eventually.ts';
 
@@ -96,6 +96,21 @@ describe('images', function () {
     }
     assert.deepEqual([await isPinned(configuredImage), await isPinned(pauseImage), await isPinned(busyboxImage)], [true, true, false]);
     for (const image of [configuredImage, webImage]) await cri().call('RemoveImage', { image: { image } });
+  });
+
+  it('are pinned when somebody else gives them a name that is, and stay when all that nothing uses are pruned', async () => {
+    await pull(webImage);
+    await pull(configuredImage);
+    await (await cri().runPod()).run();
+    const named = 'docker.io/podwright/confectionery:1';
+    await cri().node.ctr('images', 'tag', webImage, named);
+    await eventually('it is pinned', async () => (await isPinned(webImage)) === true);
+    await pull(speakingImage);
+    await cri().node.crictl('rmi', '--prune');
+    assert.equal(await status(speakingImage), null);
+    for (const image of [webImage, configuredImage, pauseImage, busyboxImage]) assert.notEqual(await status(image), null, image);
+    for (const image of [webImage, configuredImage]) await cri().call('RemoveImage', { image: { image } });
+    assert.equal(await status(named), null);
   });
 
   it('are pulled once by all who ask at the same time, which the log tells with what it took', async () => {

@@ -344,6 +344,22 @@ describe('pins', () => {
     assert.equal(fieldsOf(one, APP), 'pinned');
   });
 
+  it('are made for an image that somebody else brought, or whose digest is pinned, and none is taken back', async () => {
+    const target = new FakeContent().image();
+    const one = fixture({ pins: new Pins([`reg.io/app@${target.digest}`, 'reg.io/imported:*']) });
+    const { id } = await one.puller.pull({ reference: APP });
+    await one.puller.pinFound(APP);
+    assert.equal(one.store.get(id)?.pinned, true);
+    const imported = 'reg.io/imported:1';
+    one.records.byName.set(imported, { name: imported, labels: {}, target: one.content.image({ config: { User: '5' } }) });
+    await one.store.refresh(imported);
+    await one.puller.pinFound(imported);
+    assert.deepEqual([one.store.find(imported)?.pinned, fieldsOf(one, imported)], [true, 'pinned']);
+    await new ImagePuller({ ...one.options, pins: new Pins([]) }).pinFound(imported);
+    assert.equal(one.store.find(imported)?.pinned, true);
+    await one.puller.pinFound('reg.io/not-here:1');
+  });
+
   it('of others stay', async () => {
     const { puller, store, records, target } = fixture();
     records.byName.set(APP, { name: APP, labels: { 'io.cri-containerd.pinned': 'pinned' }, target });
