@@ -127,7 +127,7 @@ describe('images with a real containerd', function () {
     assert.deepEqual(new Set(methods), new Set(['POST']));
   });
 
-  it('gives no credentials to where a registry redirects', async () => {
+  it('gives neither password nor registry token to where a registry redirects', async () => {
     const elsewhere = new FakeRegistry();
     await elsewhere.start();
     elsewhere.requireBasic('robot', 'hunter2');
@@ -135,13 +135,18 @@ describe('images with a real containerd', function () {
       registry.addImage('app', '1');
       // Another name for this machine: another host.
       const location = (url: string): string => `http://localhost:${elsewhere.host.split(':')[1]}${url}`;
-      registry.requireBasic('robot', 'hunter2');
-      const login = registry.intercept;
-      registry.intercept = (request) =>
-        login(request) ?? (request.url?.includes('/blobs/') === true ? { status: 307, headers: { location: location(request.url) } } : undefined);
-      await fails(parts.puller.pull({ reference: `${registry.host}/app:1`, auth: user }), 'unauthenticated');
-      assert.equal(elsewhere.requests.length > 0, true);
-      assert.deepEqual(authorizations(elsewhere), ['']);
+      const registryToken = 'hunter2-token';
+      for (const auth of [user, parseAuthConfig({ ...noAuth, registryToken })]) {
+        registry.requireBasic('robot', 'hunter2');
+        const login = registry.intercept;
+        registry.intercept = (request) =>
+          (request.headers.authorization === `Bearer ${registryToken}` ? undefined : login(request)) ??
+          (request.url?.includes('/blobs/') === true ? { status: 307, headers: { location: location(request.url) } } : undefined);
+        elsewhere.requests.length = 0;
+        await fails(parts.puller.pull({ reference: `${registry.host}/app:1`, auth }), 'unauthenticated');
+        assert.equal(elsewhere.requests.length > 0, true);
+        assert.deepEqual(authorizations(elsewhere), ['']);
+      }
     } finally {
       await elsewhere.stop();
     }
@@ -195,6 +200,17 @@ describe('images with a real containerd', function () {
     assert.deepEqual(await node.client.images.list(), []);
   });
 
+  it('gives up a registry that falls silent, before its manifest or before a blob, and leaves no name', async () => {
+    registry.addImage('app', '1', { files: { a: 'b' } });
+    for (const part of ['/manifests/', '/blobs/']) {
+      registry.intercept = ({ url }) => (url?.includes(part) === true ? 'hang' : undefined);
+      const impatient = build(node, { noProgressTimeoutMs: 500 });
+      await assert.rejects(impatient.puller.pull({ reference: `${registry.host}/app:1` }), /^CodedError: RegistryUnavailable: .*nothing came from the registry/);
+      await idle(node);
+      assert.deepEqual(await node.client.images.list(), []);
+    }
+  });
+
   it('is deadlineExceeded after a deadline that no pull can keep', async () => {
     registry.addImage('app', '1');
     await fails(parts.puller.pull({ reference: `${registry.host}/app:1`, signal: AbortSignal.timeout(1) }), 'deadlineExceeded');
@@ -245,7 +261,7 @@ describe('images with a real containerd', function () {
   });
 });
 
-function build({ client, hostsDir, folder }: PrivateContainerd) {
+function build({ client, hostsDir, folder }: PrivateContainerd, options: { readonly noProgressTimeoutMs?: number } = {}) {
   const { images, content, leases, transfer } = client;
   const platform = hostPlatform();
   const snapshots = (name: string) => client.snapshots(name);
@@ -253,7 +269,7 @@ function build({ client, hostsDir, folder }: PrivateContainerd) {
   const store = new ImageStore({ records: images, content, platform, log });
   const unpacker = new Unpacker({ content, diff: client.diff, leases, snapshots, platform, log });
   const puller = new ImagePuller({
-    records: images, transfer, unpacker, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir,
+    records: images, transfer, unpacker, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir, ...options,
   });
   const users = new UserFiles({ snapshots, leases, access: kernelRootAccess, folder: path.join(folder, 'users'), log });
   return { store, puller, unpacker, users };
