@@ -140,8 +140,9 @@ export class ImageStore {
         this.#set({ name, labels, target }, details, pinned || (this.#index.named(name)?.pinned ?? false));
       });
     return this.#lock.run(`image ${details.id}`, async () => {
-      await allSettledOrThrow(untagged.map(give));
-      if (isTagged) await give(reference.name);
+      const isNew = this.#index.named(reference.name)?.target.digest !== target.digest;
+      await allSettledOrThrow((isTagged && !isNew ? [...untagged, reference.name] : untagged).map(give));
+      if (isTagged && isNew) await give(reference.name);
       this.#changed();
       const image = this.#index.get(details.id);
       if (image === undefined) throw new Error(`image ${details.id} has no name right after it was given some`);

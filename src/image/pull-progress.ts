@@ -16,6 +16,7 @@ export class PullProgress {
   readonly #present = new Set<string>();
   #lastMoveMs: number;
   #resolved = false;
+  #target: Descriptor | undefined;
   #unpacking = false;
   #saved: Descriptor | undefined;
 
@@ -30,6 +31,7 @@ export class PullProgress {
     switch (event) {
       case 'fetching image content':
         this.#resolved = true;
+        this.#target = descriptor;
         this.#lastMoveMs = nowMs;
         break;
       case 'waiting':
@@ -76,6 +78,11 @@ export class PullProgress {
   /** Whether containerd unpacked anything, as it then does with all of it. */
   get isUnpacking(): boolean {
     return this.#unpacking;
+  }
+
+  /** What the registry says the name stands for; undefined before it has. */
+  get target(): Descriptor | undefined {
+    return this.#target;
   }
 
   /** What the record that it ended with stands for; undefined before, and where the word was missed. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { abortError, throwIfAborted } from '../lib/abort.ts';
+import { abortError, followSignal, throwIfAborted } from '../lib/abort.ts';
+import { allSettledOrThrow } from '../lib/all-settled.ts';
 import { deferred } from '../lib/deferred.ts';
 import { Permits } from '../lib/permits.ts';
 import { isKind, messageOf } from '../lib/errors.ts';
@@ -15,7 +16,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Image } from './image.ts';
 import type { ImageStore } from './image-store.ts';
-import type { ImageRecords, Platform, Transfer, TransferPullOptions } from './ports.ts';
+import type { Descriptor, ImageRecords, Platform, Transfer, TransferPullOptions } from './ports.ts';
 import type { Reference } from './reference.ts';
 import type { RegistryAuth } from './registry-auth.ts';
 import type { PackedImage, Unpacker } from './unpack.ts';
@@ -230,7 +231,8 @@ export class ImagePuller {
    * The transfer writes its record under a name of its own, and the image gets its names when all is known to be
    * good: a pull that is cancelled, or finds nothing for this platform, never moves or leaves a tag. Until then that
    * record keeps what was pulled, as containerd's own lease does during the transfer. Whoever waits for the image is
-   * told by `onNamed`, before the record is put away.
+   * told by `onNamed`, before the record is put away; and it is named as soon as containerd says that the record is
+   * there, while the transfer gives back its lease.
    */
   async #pullAndName(
     job: PullJob,
@@ -239,37 +241,67 @@ export class ImagePuller {
     onNamed: (image: Image) => void,
   ): Promise<Image> {
     const { reference, auth, snapshotter, signal, log } = job;
-    const { records, store, platform, hostsDir } = this.#options;
+    const { records, platform, hostsDir } = this.#options;
     const imageName = `${PULLING_PREFIX}${randomUUID()}`;
     const bearer = this.#bearerHeader(reference, auth, endpoints, log);
+    const saved = deferred();
+    // What ends the transfer must not reach it any more once only its lease is left to be given back.
+    const transferring = followSignal(signal);
+    const transferred = this.#transfer({
+      reference: reference.name,
+      imageName,
+      imageLabels: { 'containerd.io/gc.expire': new Date(this.#nowMs() + PULLING_EXPIRE_MS).toISOString() },
+      platform,
+      snapshotter,
+      ...(hostsDir !== undefined && hostsDir !== '' && { hostsDir }),
+      ...(bearer !== undefined && { headers: { Authorization: bearer } }),
+      credentials: async (host) => auth.forHost(host, endpoints),
+      onProgress: (line) => {
+        const { isUnpacking } = progress;
+        progress.observe(line, this.#nowMs());
+        if (progress.isUnpacking && !isUnpacking) this.#readAhead(progress, signal);
+        if (progress.saved !== undefined) saved.resolve();
+      },
+      signal: transferring.signal,
+    });
     try {
-      await this.#transfer({
-        reference: reference.name,
-        imageName,
-        imageLabels: { 'containerd.io/gc.expire': new Date(this.#nowMs() + PULLING_EXPIRE_MS).toISOString() },
-        platform,
-        snapshotter,
-        ...(hostsDir !== undefined && hostsDir !== '' && { hostsDir }),
-        ...(bearer !== undefined && { headers: { Authorization: bearer } }),
-        credentials: async (host) => auth.forHost(host, endpoints),
-        onProgress: (line) => progress.observe(line, this.#nowMs()),
-        signal,
-      });
+      await Promise.race([saved.promise, transferred]);
+      transferring.letGo();
       const target = progress.saved ?? (await records.get(imageName, { signal })).target;
-      const { id, chainId } = await store.details(target, { signal });
-      // What this pull saw unpacked need not be looked for.
-      if (!progress.isUnpacking) await this.#unpackRest({ id, chainId, target }, job);
-      throwIfAborted(signal, 'name the image');
-      // From here on the image is whole, so it gets its names even when nobody waits any more.
-      const before = store.find(reference.name);
-      const image = await store.add(reference, target, this.#pins.pinsName(reference.name));
-      if (before !== undefined && before.id !== image.id) await this.reconcilePins([before]);
-      const known = store.get(image.id) ?? image;
-      onNamed(known);
-      return known;
+      const image = await this.#name(job, target, progress);
+      onNamed(image);
+      return image;
     } finally {
+      await Promise.allSettled([transferred]);
       await this.#dropRecord(imageName);
     }
+  }
+
+  /** Reads what the image is while its layers are unpacked: by then its manifest and configuration are here. */
+  #readAhead({ target }: PullProgress, signal: AbortSignal): void {
+    // Where this fails it is read again when it is needed, and the pull says why.
+    if (target !== undefined) this.#options.store.details(target, { signal }).catch(() => {});
+  }
+
+  /** Sees to it that a pulled image is unpacked, and gives it its names. */
+  async #name(job: PullJob, target: Descriptor, progress: PullProgress): Promise<Image> {
+    const { reference, signal } = job;
+    const { store } = this.#options;
+    const { id, chainId } = await store.details(target, { signal });
+    const before = store.find(reference.name);
+    const unpackRest = async (): Promise<void> => {
+      // What this pull saw unpacked need not be looked for.
+      if (!progress.isUnpacking) await this.#unpackRest({ id, chainId, target }, job);
+    };
+    // Where the name is this image's already, it gives nothing away too early.
+    const isNew = before?.id !== id;
+    if (isNew) await unpackRest();
+    throwIfAborted(signal, 'name the image');
+    // From here on the image is whole, so it gets its names even when nobody waits any more.
+    const named = store.add(reference, target, this.#pins.pinsName(reference.name));
+    const [image] = await allSettledOrThrow([named, isNew ? Promise.resolve() : unpackRest()]);
+    if (before !== undefined && isNew) await this.reconcilePins([before]);
+    return store.get(image.id) ?? image;
   }
 
   /**

@@ -49,3 +49,12 @@ export async function withGrace<T>(signal: AbortSignal | undefined, ms: number, 
     clearTimeout(timer);
   }
 }
+
+/** A signal that aborts with another one until it is let go: for what is not to be ended any more once it got so far. */
+export function followSignal(signal: AbortSignal): { readonly signal: AbortSignal; letGo(): void } {
+  const abort = new AbortController();
+  const onAbort = (): void => abort.abort(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return { signal: abort.signal, letGo: () => signal.removeEventListener('abort', onAbort) };
+}

@@ -230,6 +230,8 @@ export class FakeTransfer implements Transfer {
   during: (options: TransferPullOptions) => Promise<void> | void = () => {};
   /** Whether the last line of its progress comes through. */
   saysSaved = true;
+  /** How long it takes from there to its end. */
+  ending: Promise<void> = Promise.resolve();
 
   constructor(records: FakeRecords) {
     this.#records = records;
@@ -241,8 +243,8 @@ export class FakeTransfer implements Transfer {
     const target = this.images.get(options.reference);
     if (target === undefined) throw new CodedError('notFound', `failed to resolve image: ${options.reference}: not found`);
     await this.#records.create({ name: options.imageName, labels: options.imageLabels, target });
-    if (!this.saysSaved) return;
-    options.onProgress?.({ event: 'saved', name: options.imageName, progress: 0n, total: 0n, descriptor: target });
+    if (this.saysSaved) options.onProgress?.({ event: 'saved', name: options.imageName, progress: 0n, total: 0n, descriptor: target });
+    await this.ending;
   }
 }
 

@@ -44,6 +44,52 @@ describe('pulling an image', () => {
     assert.ok(records.byName.has(image.id));
   });
 
+  it('answers while the transfer gives back its lease, of which nobody robs it', async () => {
+    const { puller, store, records, transfer } = fixture();
+    const ending = deferred();
+    transfer.ending = ending.promise;
+    const image = await puller.pull({ reference: APP });
+    assert.equal(store.find(APP), image);
+    await settle();
+    assert.equal(transfer.pulls[0]?.signal?.aborted, false);
+    assert.equal(records.byName.size, 4);
+    const settled = puller.settled();
+    ending.reject(new CodedError('unavailable', 'containerd was restarted'));
+    await settled;
+    assert.equal(records.byName.size, 3);
+  });
+
+  it('reads what the image is while its layers are unpacked', async () => {
+    const { puller, content, transfer, target } = fixture();
+    const isRead = deferred();
+    const read = content.read.bind(content);
+    content.read = async (digest) => {
+      if (digest !== target.digest) isRead.resolve();
+      return read(digest);
+    };
+    const line = { name: 'layer-sha256:1', progress: 0n, total: 1n };
+    transfer.during = async ({ onProgress }) => {
+      onProgress?.({ ...line, event: 'fetching image content', name: APP, descriptor: target });
+      for (let n = 0; n < 2; n += 1) onProgress?.({ ...line, event: 'extracting' });
+      await isRead.promise;
+      await settle();
+    };
+    await puller.pull({ reference: APP });
+    assert.equal(content.reads.length, 2, 'manifest and configuration, once');
+  });
+
+  it('stays what it was when it is pulled again and cannot be unpacked', async () => {
+    const { puller, store, records, snapshots, unpacker } = fixture();
+    const image = await puller.pull({ reference: APP });
+    snapshots.committed.clear();
+    unpacker.unpack = async () => {
+      throw new CodedError('dataLoss', 'the layer holds something else');
+    };
+    await assert.rejects(puller.pull({ reference: APP }), (error) => isKind(error, 'dataLoss'));
+    await puller.settled();
+    assert.deepEqual([store.find(APP)?.id, records.byName.size], [image.id, 3]);
+  });
+
   it('that failed answers when all of it is put away', async () => {
     const { puller, records, transfer } = fixture();
     const ending = deferred();
