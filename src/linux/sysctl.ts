@@ -18,9 +18,10 @@ export function sysctlPath(name: string): string {
 }
 
 /** The kind of namespace a sysctl belongs to, or undefined where it is the whole node's. */
-export function sysctlNamespace(name: string): 'net' | 'ipc' | 'uts' | undefined {
+export function sysctlNamespace(name: string): 'net' | 'ipc' | 'uts' | 'user' | undefined {
   const file = sysctlPath(name).slice('/proc/sys/'.length);
   if (file.startsWith('net/')) return 'net';
+  if (file.startsWith('user/')) return 'user';
   if (/^kernel\/(shm|msg|sem$|sem_)/.test(file) || file.startsWith('fs/mqueue/')) return 'ipc';
   return file === 'kernel/hostname' || file === 'kernel/domainname' ? 'uts' : undefined;
 }
@@ -39,10 +40,17 @@ export function writeSysctls(sysctls: Readonly<Record<string, string>>, kinds: r
     try {
       writeSysctl(sysctlPath(name), value, rootUid);
     } catch (error) {
-      const why = errnoOf(error) === 'ENOENT' ? 'the kernel has no such sysctl here' : messageOf(error);
-      throw new CodedError('invalidArgument', `${field}[${JSON.stringify(name)}] is ${JSON.stringify(value)}: ${why}`, { cause: error });
+      throw refusedSysctl(name, value, errnoOf(error) === 'ENOENT' ? noSuchSysctl : messageOf(error), error);
     }
   }
+}
+
+/** Why a sysctl whose file is missing cannot be written. */
+export const noSuchSysctl = 'the kernel has no such sysctl here';
+
+/** The `invalidArgument` for a sysctl that the kernel does not take. */
+export function refusedSysctl(name: string, value: string, why: string, cause?: unknown): CodedError {
+  return new CodedError('invalidArgument', `${field}[${JSON.stringify(name)}] is ${JSON.stringify(value)}: ${why}`, { cause });
 }
 
 // IPC's sysctls ask who the writer is and not what it may do: below a user namespace only its own root will do.

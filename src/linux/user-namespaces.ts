@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { CodedError, wrapError } from '../lib/errors.ts';
 import { setns } from './libc.ts';
 import { cloneFlags, fillNamespaces, inOwnNamespacesAfter, pinFrom, unpinNamespaces } from './namespaces.ts';
 import type { PinRequest, PinnedKind, Pins } from './namespaces.ts';
+import { noSuchSysctl, refusedSysctl, sysctlNamespace, sysctlPath } from './sysctl.ts';
+import { runTool } from './tool.ts';
 
 /** One range of ids: `size` ids from `hostId` on the node are the ids from `containerId` in the Pod. */
 export interface IdMapping {
@@ -28,12 +30,14 @@ export interface UserPinRequest extends PinRequest {
  */
 export async function pinUserNamespaces(request: UserPinRequest): Promise<Pins> {
   const made = (['net', 'uts', 'ipc'] as const).filter((kind) => request[kind]);
+  const [ofUser, sysctls] = byOwner(request.sysctls ?? {});
   await mkdir(request.dir, { recursive: true, mode: 0o700 });
   try {
     return await withUnshared(['user', ...made], async (pid) => {
       await writeFile(`/proc/${pid}/uid_map`, formatIdMap(request.uidMap));
       await writeFile(`/proc/${pid}/gid_map`, formatIdMap(request.gidMap));
-      fillFrom(pid, made, request);
+      fillFrom(pid, made, { ...request, sysctls });
+      for (const [name, value] of Object.entries(ofUser)) await writeUserSysctl(pid, name, value);
       return pinFrom(`/proc/${pid}/ns`, request.dir, ['user', ...made]);
     });
   } catch (error) {
@@ -84,4 +88,23 @@ function fillFrom(pid: number, kinds: readonly PinnedKind[], request: UserPinReq
   } finally {
     for (const { fd } of theirs) closeSync(fd);
   }
+}
+
+/** Sysctls of the user namespace itself, and the others. */
+function byOwner(sysctls: Readonly<Record<string, string>>): [ofUser: Record<string, string>, others: Record<string, string>] {
+  const all = Object.entries(sysctls);
+  const isOfUser = ([name]: [string, string]): boolean => sysctlNamespace(name) === 'user';
+  return [Object.fromEntries(all.filter(isOfUser)), Object.fromEntries(all.filter((entry) => !isOfUser(entry)))];
+}
+
+/**
+ * Writes a `user.*` sysctl of the user namespace that a process is in. /proc/sys shows those of the user namespace of
+ * whoever opens it, and a process with threads cannot enter another one; nsenter can, and is its root there.
+ */
+async function writeUserSysctl(pid: number, name: string, value: string): Promise<void> {
+  const file = sysctlPath(name);
+  if (!existsSync(file)) throw refusedSysctl(name, value, noSuchSysctl);
+  const write = ['sh', '-c', 'printf %s "$2" > "$1"', 'sh', file, value];
+  const { exitCode, complaint } = await runTool('nsenter', [`--user=/proc/${pid}/ns/user`, '--', ...write]);
+  if (exitCode !== 0) throw refusedSysctl(name, value, complaint);
 }

@@ -107,6 +107,13 @@ describe('a Pod in a user namespace', function () {
     assert.match(await pod.ip(), /^10\./);
   });
 
+  it('has limits of its own by sysctl, which are not the host\'s', async () => {
+    const before = await readFile('/proc/sys/user/max_net_namespaces', 'utf8');
+    const pod = await cri().runPod({ ...inUserns(), linux: { ...inUserns().linux, sysctls: { 'user.max_net_namespaces': '7' } } });
+    assert.equal(await (await pod.run()).sh('cat /proc/sys/user/max_net_namespaces'), '7');
+    assert.equal(await readFile('/proc/sys/user/max_net_namespaces', 'utf8'), before);
+  });
+
   it('shares memory, its PID namespace and the files of the Pod among its containers', async () => {
     const pod = await cri().runPod(inUserns({ pid: 'POD' }));
     const [one, other] = await Promise.all([pod.run(), pod.run({ command: ['sleep', '4321'] })]);

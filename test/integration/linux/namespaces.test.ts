@@ -124,6 +124,22 @@ describe('pinned namespaces', () => {
     assert.equal(process.geteuid?.(), 0);
   });
 
+  it('have sysctls of the user namespace itself, and name one that it refuses', async () => {
+    const map = [{ containerId: 0, hostId: 200_000, size: 65_536 }];
+    const request = { dir, ...all, uidMap: map, gidMap: map };
+    const file = '/proc/sys/user/max_net_namespaces';
+    const before = fs.readFileSync(file, 'utf8');
+    const pins = await pinUserNamespaces({ ...request, sysctls: { 'user.max_net_namespaces': '7', 'kernel.shm_rmid_forced': '1' } });
+    assert.equal(inside(pins, `cat ${file}`), '7');
+    assert.equal(fs.readFileSync(file, 'utf8'), before);
+    await unpinNamespaces(dir);
+    for (const [name, value] of [['user.max_net_namespaces', 'many'], ['user.max_nonsense', '1']] as const) {
+      const refused = (error: unknown): boolean => isKind(error, 'invalidArgument') && error instanceof Error && error.message.includes(`["${name}"] is "${value}"`);
+      await assert.rejects(pinUserNamespaces({ ...request, sysctls: { [name]: value } }), refused);
+      assert.deepEqual(fs.readdirSync(dir), []);
+    }
+  });
+
   it('leave nothing when ids cannot be mapped', async () => {
     const map = [{ containerId: 0, hostId: 0, size: 0 }];
     await assert.rejects(pinUserNamespaces({ dir, ...all, uidMap: map, gidMap: map }));

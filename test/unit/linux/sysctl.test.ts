@@ -13,6 +13,7 @@ describe('a sysctl', () => {
     ['kernel.msgmax', 'kernel/msgmax', 'ipc'],
     ['fs.mqueue.msg_max', 'fs/mqueue/msg_max', 'ipc'],
     ['kernel.domainname', 'kernel/domainname', 'uts'],
+    ['user.max_inotify_watches', 'user/max_inotify_watches', 'user'],
     ['vm.swappiness', 'vm/swappiness', undefined],
     ['kernel.panic', 'kernel/panic', undefined],
   ] as const) {
