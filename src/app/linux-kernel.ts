@@ -10,7 +10,7 @@ import { pathInRoot } from '../linux/inroot.ts';
 import { mountShifted } from '../linux/layers.ts';
 import { isMountPoint, mountAll, mountShm, umountBelow } from '../linux/mount.ts';
 import { readMountinfo } from '../linux/mountinfo.ts';
-import { pinNamespaces, unpinNamespaces } from '../linux/namespaces.ts';
+import { pinNamespaces, unpinNamespaces, writeNetworkSysctls } from '../linux/namespaces.ts';
 import { readNetnsCounters } from '../linux/net-dev.ts';
 import { setOomScore } from '../linux/oom-score.ts';
 import { rdtClasses } from '../linux/resctrl.ts';
@@ -40,6 +40,9 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
       return user === undefined
         ? pinNamespaces(request)
         : await pinUserNamespaces({ ...request, uidMap: user.uids, gidMap: user.gids });
+    },
+    async writeNetworkSysctls(netnsPath, sysctls) {
+      writeNetworkSysctls(netnsPath, Object.fromEntries(sysctls.map(({ name, value }) => [name, value])));
     },
     unpinNamespaces,
     isMounted: isMountPoint,

@@ -143,6 +143,11 @@ export function withNetns<T>(netnsPath: string, act: () => T): T {
   }
 }
 
+/** Writes sysctls of the network namespace at `netnsPath`; errors as `writeSysctls`. */
+export function writeNetworkSysctls(netnsPath: string, sysctls: Readonly<Record<string, string>>): void {
+  withNetns(netnsPath, () => writeSysctls(sysctls, ['net']));
+}
+
 /**
  * Runs `act`, which moves the calling thread into other namespaces of the given kinds, and moves it back.
  * When that fails the process has to go: it would serve the kubelet from inside a Pod.

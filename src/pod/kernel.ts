@@ -29,6 +29,8 @@ export interface KernelPort {
     readonly sysctls: readonly { readonly name: string; readonly value: string }[];
     readonly user?: { readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] };
   }): Promise<PinnedNamespaces>;
+  /** Writes sysctls of a network namespace. INVALID_ARGUMENT for one that the kernel refuses. */
+  writeNetworkSysctls(netnsPath: string, sysctls: readonly { readonly name: string; readonly value: string }[]): Promise<void>;
   /** Lets go of all that was pinned below `dir`; idempotent. */
   unpinNamespaces(dir: string): Promise<void>;
   /** Whether something is mounted at `path`. */

@@ -1,7 +1,7 @@
 import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandboxConfig.ts';
 import { CodedError, invalidField, wrapError } from '../lib/errors.ts';
 import { Undo } from '../lib/undo.ts';
-import { sandboxSysctls } from '../spec/sysctls.ts';
+import { networkSysctls, sandboxSysctls } from '../spec/sysctls.ts';
 import { validateSandboxConfig } from '../spec/validate.ts';
 import { removeOwnCgroup } from './cgroups.ts';
 import { newId } from './ids.ts';
@@ -139,24 +139,11 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
       },
       undo: { what: 'remove the pause container', act: () => endPause(parts, sandbox) },
     },
+    ...networkSteps(parts, sandbox),
   ];
-  if (!sandbox.hostNetwork) {
-    steps.push({
-      name: 'network',
-      needs: ['namespaces'],
-      run: async (signal) => {
-        const { ip, additionalIps } = await parts.network.add(networkRequest(parts, sandbox), signal);
-        sandbox.become({ ...sandbox.record, network: { ip, additionalIps } });
-      },
-      undo: {
-        what: 'release the network',
-        act: () => parts.network.del(networkRequest(parts, sandbox)),
-      },
-    });
-  }
   steps.push({
     name: 'commit',
-    needs: ['files', 'pause', 'lease', ...(sandbox.hostNetwork ? [] : ['network'])],
+    needs: steps.map(({ name }) => name),
     run: async () => {
       const ready: SandboxRecord = { ...sandbox.record, phase: 'ready' };
       await parts.sandboxRecords.write(id, ready);
@@ -172,6 +159,27 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
     },
   });
   return steps;
+}
+
+/** CNI, and behind it the sysctls of the network for a Pod that asks for some; nothing on the host's network. */
+function networkSteps(parts: RunParts, sandbox: Sandbox): Step[] {
+  if (sandbox.hostNetwork) return [];
+  const add: Step = {
+    name: 'network',
+    needs: ['namespaces'],
+    run: async (signal) => {
+      const { ip, additionalIps } = await parts.network.add(networkRequest(parts, sandbox), signal);
+      sandbox.become({ ...sandbox.record, network: { ip, additionalIps } });
+    },
+    undo: {
+      what: 'release the network',
+      act: () => parts.network.del(networkRequest(parts, sandbox)),
+    },
+  };
+  const sysctls = networkSysctls(sandbox.config);
+  if (sysctls.length === 0) return [add];
+  const write = (): Promise<void> => parts.kernel.writeNetworkSysctls(sandbox.record.namespaces.net ?? '', sysctls);
+  return [add, { name: 'network sysctls', needs: ['network'], run: write }];
 }
 
 async function pinNamespaces(parts: RunParts, sandbox: Sandbox): Promise<void> {

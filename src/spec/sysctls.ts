@@ -26,20 +26,44 @@ const ipcNames: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The sysctls to write inside a sandbox's namespaces: the Pod's own (CRI linux.sysctls) and, on a network of its
+ * The sysctls to write when a sandbox's namespaces are made: the Pod's own (CRI linux.sysctls) and, on a network of its
  * own, low ports and ping for all users, as containerd's CRI gives by default. The ping range names ids that a
- * user namespace doesn't map, so there it is left out. Sorted by name. Throws as `checkSysctls`.
+ * user namespace doesn't map, so there it is left out. Those of interfaces that CNI has yet to make are in
+ * `networkSysctls` only. Sorted by name. Throws as `checkSysctls`.
  */
 export function sandboxSysctls(config: PodSandboxConfig__Output): Sysctl[] {
-  checkSysctls(config);
   const options = config.linux?.securityContext?.namespaceOptions ?? null;
   const all = new Map<string, string>();
   if (options?.network !== 'NODE') {
     all.set('net.ipv4.ip_unprivileged_port_start', '0');
     if (options?.usernsOptions?.mode !== 'POD') all.set('net.ipv4.ping_group_range', '0 2147483647');
   }
-  for (const [name, value] of Object.entries(config.linux?.sysctls ?? {})) all.set(normalise(name), value);
-  return [...all].map(([name, value]) => ({ name, value })).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  for (const { name, value } of askedSysctls(config)) if (!isOfInterface(name)) all.set(name, value);
+  return sorted(all);
+}
+
+/**
+ * What the Pod asks of its network, to be written once it is on it. Written before, it may not hold: plugins set
+ * forwarding and more as they like (Calico turns `ip_forward` off), and the Pod's interface is not there yet.
+ */
+export function networkSysctls(config: PodSandboxConfig__Output): Sysctl[] {
+  return askedSysctls(config).filter(({ name }) => namespaceOf(name) === 'net');
+}
+
+/** The Pod's own sysctls under one spelling each, sorted by name. Throws as `checkSysctls`. */
+function askedSysctls(config: PodSandboxConfig__Output): Sysctl[] {
+  checkSysctls(config);
+  return sorted(new Map(Object.entries(config.linux?.sysctls ?? {}).map(([name, value]) => [normalise(name), value])));
+}
+
+function sorted(sysctls: ReadonlyMap<string, string>): Sysctl[] {
+  return [...sysctls].map(([name, value]) => ({ name, value })).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Whether a sysctl is one interface's, and not of `lo` or the two that stand for many, which every network has. */
+function isOfInterface(name: string): boolean {
+  const [, kind] = /^net\.[\w-]+\.(?:conf|neigh)\.([^.]+)\./u.exec(name) ?? [];
+  return kind !== undefined && !['all', 'default', 'lo'].includes(kind);
 }
 
 /** invalidArgument for a sysctl whose name is malformed, or that isn't the Pod's own but the host's. */

@@ -86,6 +86,9 @@ export class FakeSurroundings {
       for (const [, file] of paths) this.mounted.add(String(file));
       return Object.fromEntries(paths) as Record<string, string>;
     },
+    writeNetworkSysctls: async (netnsPath, sysctls) => {
+      await this.faults.enter('kernel.writeNetworkSysctls', [netnsPath, sysctls], undefined);
+    },
     unpinNamespaces: async (dir) => {
       await this.faults.enter('kernel.unpinNamespaces', [dir], undefined);
       this.pinned.delete(dir);

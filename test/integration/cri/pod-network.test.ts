@@ -28,6 +28,7 @@ async function writeTemplate(node: TempNode): Promise<string> {
           "routes": [{{range $i, $route := .Routes}}{{if $i}}, {{end}}{"dst": "{{$route}}"}{{end}}] } },
       { "type": "portmap", "capabilities": { "portMappings": true } },
       { "type": "bandwidth", "capabilities": { "bandwidth": true } },
+      { "type": "tuning", "sysctl": { "net.ipv4.tcp_keepalive_time": "77" } },
       { "type": "firewall" }
     ] }`;
   await writeFile(file, text);
@@ -116,6 +117,15 @@ describe('the network of Pods', function () {
       const config = cri().podConfig({ annotations: { 'kubernetes.io/ingress-bandwidth': bad } });
       await cri().refuse('RunPodSandbox', { config }, 'INVALID_ARGUMENT', 'kubernetes.io/ingress-bandwidth');
     }
+  });
+
+  it('has the sysctls that a Pod asks for, of its interface too and whatever a plugin sets', async () => {
+    const look = 'cd /proc/sys/net/ipv4; cat tcp_keepalive_time conf/eth0/rp_filter';
+    assert.match(await (await (await cri().runPod()).run()).sh(look), /^77\n/);
+    const sysctls = { 'net.ipv4.tcp_keepalive_time': '99', 'net.ipv4.conf.eth0.rp_filter': '2' };
+    assert.equal(await (await (await cri().runPod({ linux: { sysctls } })).run()).sh(look), '99\n2');
+    const config = cri().podConfig({ linux: { sysctls: { 'net.ipv4.conf.eth7.rp_filter': '2' } } });
+    await cri().refuse('RunPodSandbox', { config }, 'INVALID_ARGUMENT', 'net.ipv4.conf.eth7.rp_filter');
   });
 
   it('leaves ports and bandwidth alone on the network of the host', async () => {

@@ -55,6 +55,11 @@ describe('running a pod sandbox', () => {
 
   const run = (config = sandboxConfig()): Promise<string> => runSandbox(world.parts, { config, runtimeHandler: '' });
 
+  const withSysctls = () => {
+    const config = sandboxConfig();
+    return { ...config, linux: config.linux && { ...config.linux, sysctls: { 'net.ipv4.ip_forward': '1', 'kernel.sem': '1 2 3 4' } } };
+  };
+
   it('makes it ready with the address that CNI gave', async () => {
     const id = await run();
     const sandbox = world.parts.sandboxes.get(id);
@@ -112,6 +117,23 @@ describe('running a pod sandbox', () => {
       assert.match(await run(), /^[0-9a-f]{64}$/u);
     });
   }
+
+  it('writes the sysctls of its network when the plugins have done theirs', async () => {
+    const held = world.around.faults.hold('network.add');
+    const running = run(withSysctls());
+    const written = () => world.around.faults.calls.filter(({ method }) => method === 'kernel.writeNetworkSysctls');
+    await held.arrived;
+    assert.deepEqual(written(), []);
+    held.release();
+    const sandbox = world.parts.sandboxes.get(await running);
+    assert.deepEqual(written().map(({ args }) => args), [[sandbox.record.namespaces.net, [{ name: 'net.ipv4.ip_forward', value: '1' }]]]);
+  });
+
+  it('leaves nothing when a sysctl of its network is refused', async () => {
+    world.around.faults.failNext('kernel.writeNetworkSysctls', new CodedError('invalidArgument', 'no such sysctl'));
+    await assert.rejects(run(withSysctls()), { kind: 'invalidArgument', message: /no such sysctl/u });
+    assert.deepEqual(await leftovers(world), nothing);
+  });
 
   for (const step of ['containers.create', 'snapshots.prepare', 'tasks.create', 'tasks.start', 'sandboxes.create']) {
     it(`leaves nothing when ${step} of a pause container that is waited for fails`, async () => {

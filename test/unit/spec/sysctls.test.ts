@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 
 import type { CodedError } from '../../../src/lib/errors.ts';
-import { sandboxSysctls } from '../../../src/spec/sysctls.ts';
+import { networkSysctls, sandboxSysctls } from '../../../src/spec/sysctls.ts';
 import type { NamespaceOption__Output } from '../../../src/types/cri/runtime/v1/NamespaceOption.ts';
 import { idRange, invalid, namespaceOption, sandboxConfig, sandboxSecurity } from './fixtures.ts';
 
-function build(sysctls: Record<string, string>, over: Partial<NamespaceOption__Output> = {}) {
+function configWith(sysctls: Record<string, string>, over: Partial<NamespaceOption__Output> = {}) {
   const security = sandboxSecurity({ namespaceOptions: namespaceOption(over) });
-  const linux = { cgroupParent: '', securityContext: security, sysctls, overhead: null, resources: null };
-  return sandboxSysctls(sandboxConfig({ linux }));
+  return sandboxConfig({ linux: { cgroupParent: '', securityContext: security, sysctls, overhead: null, resources: null } });
+}
+
+function build(sysctls: Record<string, string>, over: Partial<NamespaceOption__Output> = {}) {
+  return sandboxSysctls(configWith(sysctls, over));
 }
 
 const defaults = [
@@ -38,7 +41,28 @@ describe('a sandbox’s sysctls', () => {
 
   it('take slashes for dots, and then a dot inside a segment', () => {
     assert.ok(build({ 'kernel/shm_rmid_forced': '1' }).some(({ name }) => name === 'kernel.shm_rmid_forced'));
-    assert.ok(build({ 'net/ipv4/conf/eth0.1/rp_filter': '1' }).some(({ name }) => name === 'net.ipv4.conf.eth0/1.rp_filter'));
+    const [ofInterface] = networkSysctls(configWith({ 'net/ipv4/conf/eth0.1/rp_filter': '1' }));
+    assert.equal(ofInterface?.name, 'net.ipv4.conf.eth0/1.rp_filter');
+  });
+
+  it('wait for the network where they are of an interface that it has yet to make', () => {
+    for (const name of ['net.ipv4.conf.eth0.arp_notify', 'net.ipv6.neigh.net1.gc_stale_time', 'net/mpls/conf/eth0/input']) {
+      assert.deepEqual(build({ [name]: '1' }), defaults, name);
+      assert.equal(networkSysctls(configWith({ [name]: '1' })).length, 1, name);
+    }
+    for (const which of ['all', 'default', 'lo']) {
+      assert.ok(build({ [`net.ipv4.conf.${which}.rp_filter`]: '1' }).length > defaults.length, which);
+    }
+  });
+
+  it('are all written once more after the plugins, as far as they are of the network and asked for', () => {
+    const sysctls = { 'net.ipv4.ip_forward': '1', 'kernel.sem': '1', 'net.ipv4.conf.all.rp_filter': '2' };
+    assert.deepEqual(networkSysctls(configWith(sysctls)), [
+      { name: 'net.ipv4.conf.all.rp_filter', value: '2' },
+      { name: 'net.ipv4.ip_forward', value: '1' },
+    ]);
+    assert.deepEqual(networkSysctls(configWith({})), []);
+    assert.deepEqual(networkSysctls(sandboxConfig({ linux: null })), []);
   });
 
   for (const name of ['kernel.sem', 'fs.mqueue.msg_max', 'kernel.domainname', 'net.core.somaxconn', 'kernel.msgmax']) {
