@@ -35,7 +35,8 @@ export async function noteOomKills(parts: OomParts, sandbox: Sandbox): Promise<v
   if (sandbox.endedOomKills !== undefined) return;
   try {
     const beyond = await beyondRunning(parts, sandbox);
-    sandbox.endedOomKills ??= beyond?.kills;
+    // A slice that is not there yet has counted nothing: it comes with the first scope in it.
+    sandbox.endedOomKills ??= beyond?.kills ?? 0;
   } catch (error) {
     parts.log.warn({ podSandboxId: sandbox.id, error: messageOf(error) }, 'could not ask the cgroup of a pod about OOM kills');
   }

@@ -55,7 +55,7 @@ export class Sandbox {
   #record: SandboxRecord;
   /** The answer bytes of List for this sandbox, dropped with every change. */
   listBytes: Buffer | undefined;
-  /** How often its ended containers were killed for memory, in all; undefined where nothing has to know. */
+  /** How often its ended containers were killed for memory, in all; undefined before the first one starts. */
   endedOomKills: number | undefined;
   /** What failed creations of its containers have left, because it could not be taken back either. */
   readonly owed: Undo[] = [];

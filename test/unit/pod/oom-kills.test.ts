@@ -108,6 +108,13 @@ describe('a kill for memory in a cgroup of systemd, which goes with its last pro
     assert.equal(await reasonOf(next), 'OOMKilled');
   });
 
+  it('is told of the first container in a slice that systemd makes for it', async () => {
+    world.around.oomKills.set(cgroupParent, undefined);
+    const container = await started('hungry');
+    counts(1);
+    assert.equal(await reasonOf(container), 'OOMKilled');
+  });
+
   it('is nothing where the Pod has no cgroup that tells', async () => {
     world.around.oomKills.set(cgroupParent, undefined);
     assert.equal(await reasonOf(await started('main')), 'Error');
