@@ -15,6 +15,7 @@ import { readNetnsCounters } from '../linux/net-dev.ts';
 import { setOomScore } from '../linux/oom-score.ts';
 import { rdtClasses } from '../linux/resctrl.ts';
 import { knowsLabel, relabel } from '../linux/selinux.ts';
+import { stopSlice } from '../linux/slice.ts';
 import { pinUserNamespaces } from '../linux/user-namespaces.ts';
 import { parseApparmorProfiles } from '../spec/apparmor.ts';
 import type { KernelPort } from '../pod/kernel.ts';
@@ -57,6 +58,7 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
     pathInRoot,
     copyTree,
     removeCgroup,
+    stopSlice,
     mountTable: readMountinfo,
     devicesAt,
     async makeDeviceNodes(folder, nodes, label) {

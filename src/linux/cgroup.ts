@@ -16,13 +16,13 @@ export async function cgroupVersion(root = cgroupRoot): Promise<1 | 2> {
 /**
  * The folder of an OCI `linux.cgroupsPath` inside a hierarchy. A path stands for itself; systemd's
  * `slice:prefix:name` is a scope in a slice, whose name spells its parents: `a-b.slice` lies in `a.slice`. So does
- * the bare name of a slice, as a Pod's cgroup parent may be.
+ * the name of a slice, as a Pod's cgroup parent is; what is said of its folder besides is not looked at by systemd.
  */
 export function cgroupFolder(cgroupsPath: string): string {
   const [slice, prefix, name] = cgroupsPath.split(':');
   if (slice === undefined || prefix === undefined || name === undefined) {
-    const isSlice = cgroupsPath.endsWith('.slice') && !cgroupsPath.includes('/');
-    return isSlice ? sliceFolder(cgroupsPath) : path.posix.resolve('/', cgroupsPath);
+    const isSlice = cgroupsPath.endsWith('.slice');
+    return isSlice ? sliceFolder(path.posix.basename(cgroupsPath)) : path.posix.resolve('/', cgroupsPath);
   }
   const unit = name.endsWith('.slice') ? name : `${prefix === '' ? '' : `${prefix}-`}${name}.scope`;
   return path.posix.join(sliceFolder(slice === '' ? 'system.slice' : slice), unit);

@@ -49,6 +49,8 @@ export interface KernelPort {
   copyTree(from: string, to: string): Promise<void>;
   /** Removes a cgroup that no process is in, in every hierarchy; a missing or busy one is left alone. */
   removeCgroup(path: string): Promise<void>;
+  /** Stops a slice of systemd with all that is in it; one that systemd does not know is fine. */
+  stopSlice(slice: string): Promise<void>;
   /** The host's mount table. */
   mountTable(): Promise<readonly MountInfo[]>;
   /** The device at a host path, or all below it where it is a folder. */

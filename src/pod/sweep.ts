@@ -5,7 +5,7 @@ import { pauseExtensionName } from './cri-labels.ts';
 import { leaseLabel, sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
 import type { Parts } from './parts.ts';
-import { ownCgroup } from './cgroups.ts';
+import { removeCgroupOf } from './cgroups.ts';
 import { discardPause } from './discard.ts';
 import { releaseViews, viewNames } from './image-views.ts';
 import type { StoredContainer } from './ports.ts';
@@ -35,8 +35,9 @@ export async function sweep(
     await parts.network.del({ id, netnsPath: path.join(folders.namespaces(id), 'net') });
     await removeSandboxState(parts, id);
   });
+  const { systemdCgroup } = parts.runtimes.get('');
   const cgroups = new Set([...pauses.map((one) => one.id), ...stale]);
-  await each(parts, 'cgroup', [...cgroups], (id) => parts.kernel.removeCgroup(ownCgroup(parts.namespace, id)));
+  await each(parts, 'cgroup', [...cgroups], (id) => removeCgroupOf(parts, id, systemdCgroup));
   await each(parts, 'sandbox folder', (await parts.sandboxRecords.ids()).filter(lost), (id) => parts.sandboxRecords.remove(id));
   await each(parts, 'lease', (await leasedSandboxes(parts)).filter(lost), (id) =>
     missingIsFine(parts.containerd.leases.delete(sandboxLease(id))),

@@ -118,6 +118,9 @@ export class FakeSurroundings {
       await this.faults.enter('kernel.copyTree', [from, to], undefined);
     },
     removeCgroup: async () => {},
+    stopSlice: async (slice) => {
+      await this.faults.enter('kernel.stopSlice', [slice], undefined);
+    },
     mountTable: async () => {
       await this.faults.enter('kernel.mountTable', [], undefined);
       return [{ mountPoint: '/', tags: ['shared:1'] }];

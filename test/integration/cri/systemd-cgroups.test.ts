@@ -65,6 +65,23 @@ if (hasSystemd) {
       assert.equal(whole.stats?.linux?.process?.processCount?.value, '2');
     });
 
+    it('has a slice of its own where nobody names one, which tells of it and goes with it', async () => {
+      const own = await cri().runPod();
+      const hungry = await own.run({ command: ['sh', '-c', 'exec tail /dev/zero'], linux: { resources: little } });
+      assert.equal((await hungry.ended()).reason, 'OOMKilled');
+      const container = await own.run();
+      await own.isComplete();
+      const folder = `/sys/fs/cgroup/podwright.slice/podwright-${own.id}.slice`;
+      assert.ok(existsSync(`${folder}/${unitOf(container.id)}`));
+      const { stats } = await cri().call('PodSandboxStats', { podSandboxId: own.id });
+      assert.ok(BigInt(stats?.linux?.cpu?.usageCoreNanoSeconds?.value ?? 0) > 0n);
+      assert.equal(stats?.linux?.process?.processCount?.value, '2');
+      await own.stop();
+      await own.remove();
+      assert.equal(existsSync(folder), false);
+      assert.equal(await run('systemctl', ['list-units', '--all', '--no-legend', '--plain', `podwright-${own.id}.slice`]), '');
+    });
+
     it('tells of each container that the kernel killed for memory, although systemd removes its scope, and of no other', async () => {
       const hungry = (): Promise<Container> => pod.run({ command: ['sh', '-c', 'exec tail /dev/zero'], linux: { resources: little } });
       const reasonOf = async (container: Container): Promise<string> => (await container.ended()).reason;

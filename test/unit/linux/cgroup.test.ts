@@ -120,6 +120,9 @@ describe('cgroup paths', () => {
       'kubepods-burstable-pod1.slice:cri-containerd:abc',
       '/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/cri-containerd-abc.scope',
     ],
+    ['kubepods-pod1.slice', '/kubepods.slice/kubepods-pod1.slice'],
+    ['/kubepods.slice/kubepods-pod1.slice', '/kubepods.slice/kubepods-pod1.slice'],
+    ['/kubepods-pod1.slice', '/kubepods.slice/kubepods-pod1.slice'],
     [':cri-containerd:abc', '/system.slice/cri-containerd-abc.scope'],
     ['-.slice::abc', '/abc.scope'],
   ] as const) {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
+import { systemClock } from '../../../src/lib/clock.ts';
 import { CodedError, errnoOf } from '../../../src/lib/errors.ts';
+import { readSpec } from '../../../src/pod/anys.ts';
 import { runSandbox } from '../../../src/pod/run-sandbox.ts';
 import { removeSandbox } from '../../../src/pod/remove-sandbox.ts';
 import { stopSandbox } from '../../../src/pod/stop-sandbox.ts';
@@ -94,6 +96,41 @@ describe('running a pod sandbox', () => {
     assert.deepEqual([...world.around.attached], []);
     await removeSandbox(world.parts, sandbox);
     assert.deepEqual(await leftovers(world), nothing);
+  });
+
+  describe('with the cgroup driver of systemd', () => {
+    const stopped = (): unknown[] => world.around.faults.calls.flatMap(({ method, args }) => (method === 'kernel.stopSlice' ? [args[0]] : []));
+    beforeEach(async () => {
+      await world.end();
+      world = await makePodWorld(systemClock(), { runtime: { systemdCgroup: true } });
+    });
+    const withParent = (cgroupParent: string) => {
+      const config = sandboxConfig();
+      return { ...config, linux: config.linux && { ...config.linux, cgroupParent } };
+    };
+    const specOf = async (id: string) => readSpec((await world.containerd.containers.get(id)).spec);
+
+    it('has a slice of its own where nobody names one, and none when it is stopped', async () => {
+      const id = await run(withParent(''));
+      await until('its pause container runs', () => world.parts.pauses.pid(id) > 0);
+      assert.equal((await specOf(id)).linux.cgroupsPath, `podwright-${id}.slice:cri-containerd:${id}`);
+      assert.deepEqual(stopped(), []);
+      await stopSandbox(world.parts, world.parts.sandboxes.get(id));
+      assert.deepEqual(stopped(), [`podwright-${id}.slice`]);
+    });
+
+    it('is stopped and removed although its slice stays', async () => {
+      const id = await run(withParent(''));
+      for (let n = 0; n < 2; n += 1) world.around.faults.failNext('kernel.stopSlice', new CodedError('internal', 'systemd does not answer'));
+      await removeSandbox(world.parts, world.parts.sandboxes.get(id));
+      assert.deepEqual(await leftovers(world), nothing);
+    });
+
+    it('leaves the slice alone that the kubelet named', async () => {
+      const id = await run(withParent('/kubepods.slice/kubepods-podx.slice'));
+      await removeSandbox(world.parts, world.parts.sandboxes.get(id));
+      assert.deepEqual(stopped(), []);
+    });
   });
 
   it('refuses an unknown runtime handler and names those there are', async () => {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { listContainerStats } from '../../../src/cri/runtime/list-container-stats.ts';
 import { listPodSandboxStats } from '../../../src/cri/runtime/list-pod-sandbox-stats.ts';
 import type { StatsDeps } from '../../../src/cri/runtime/stats-deps.ts';
+import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import type { KernelPort } from '../../../src/pod/kernel.ts';
 import { createContainer } from '../../../src/pod/create-container.ts';
-import { Runtimes } from '../../../src/pod/runtimes.ts';
 import { runSandbox } from '../../../src/pod/run-sandbox.ts';
 import { networkRequest } from '../../../src/pod/sandbox-network.ts';
 import { startContainer } from '../../../src/pod/start-container.ts';
@@ -55,11 +55,13 @@ describe('a list of stats', () => {
     assert.deepEqual(await listed(deps), { containers: [two.container], pods: [one.pod, two.pod] });
   });
 
-  it('tells nothing of the slice that a Pod without a cgroup of its own shares with the whole node', async () => {
-    const plain = world.parts.runtimes.get('');
-    const parts = { ...world.parts, runtimes: new Runtimes([{ ...plain, systemdCgroup: true }], plain.name) };
+  /** A Pod of systemd's driver that names this cgroup: its usage, and the cgroups that were asked for it. */
+  const inSlice = async (cgroupParent: string) => {
+    await world.end();
+    world = await makePodWorld(systemClock(), { runtime: { systemdCgroup: true } });
+    const { parts } = world;
     const { linux } = sandboxConfig();
-    const config = sandboxConfig({ linux: linux && { ...linux, cgroupParent: '' } });
+    const config = sandboxConfig({ linux: linux && { ...linux, cgroupParent } });
     const id = await runSandbox(parts, { config, runtimeHandler: '' });
     const asked: string[] = [];
     const cgroupUsage = async (_of: unknown, cgroup: string): ReturnType<KernelPort['cgroupUsage']> => {
@@ -67,9 +69,20 @@ describe('a list of stats', () => {
       return usage;
     };
     const stats = new StatsReader({ ...parts, kernel: { ...parts.kernel, cgroupUsage } });
-    const { cgroup, nanoCores } = await stats.sandbox(world.parts.sandboxes.get(id));
+    const sandbox = world.parts.sandboxes.get(id);
+    return { id, asked, ...(await stats.sandbox(sandbox)), request: networkRequest(parts, sandbox) };
+  };
+
+  it('tells nothing of the slice that a Pod shares with the whole node', async () => {
+    const { cgroup, nanoCores, asked, request } = await inSlice('/system.slice');
     assert.deepEqual([cgroup, nanoCores, asked], [{}, undefined, []]);
-    assert.equal(networkRequest(parts, world.parts.sandboxes.get(id)).cgroupParent, '');
+    assert.equal(request.cgroupParent, '');
+  });
+
+  it('tells of a Pod without a cgroup parent by the slice that it has to itself', async () => {
+    const { id, cgroup, asked, request } = await inSlice('');
+    assert.deepEqual([cgroup, asked], [usage, [`/podwright.slice/podwright-${id}.slice`]]);
+    assert.equal(request.cgroupParent, asked[0]);
   });
 
   it('goes without a Pod that cannot be read, and tells of all the others (#86)', async () => {
