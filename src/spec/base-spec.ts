@@ -10,11 +10,11 @@ export type BaseSpec = JsonObject;
  * Lays a spec over a base one (`base_runtime_spec` of a handler). What podwright writes wins; of the base stays what
  * podwright says nothing of: rlimits, hooks, sysctls, devices, mounts of other places, resources nobody asked for,
  * fields of newer OCI versions. Security is never the base's: its capabilities, seccomp, AppArmor and SELinux labels,
- * masked paths and namespaces are left out, because the CRI says what holds there when a Pod says nothing.
+ * masked paths, namespaces and host name are left out, because the CRI says what holds there when a Pod says nothing.
  */
 export function layOverBase(base: BaseSpec | undefined, spec: OciSpec): OciSpec {
   if (base === undefined) return spec;
-  const merged = mergeObjects(withoutSecurity(base), spec as unknown as JsonObject, []);
+  const merged = mergeObjects(withoutOwned(base), spec as unknown as JsonObject, []);
   return merged as unknown as OciSpec;
 }
 
@@ -23,8 +23,9 @@ const owned: readonly (readonly [string, readonly string[]])[] = [
   ['linux', ['seccomp', 'namespaces', 'uidMappings', 'gidMappings', 'maskedPaths', 'readonlyPaths', 'mountLabel', 'cgroupsPath']],
 ];
 
-function withoutSecurity(base: BaseSpec): JsonObject {
-  const kept: Record<string, Json> = { ...base };
+function withoutOwned(base: BaseSpec): JsonObject {
+  // A name would be written into the UTS namespace of the whole Pod; `runc spec` gives one.
+  const { hostname: _, ...kept }: Record<string, Json> = { ...base };
   for (const [part, names] of owned) {
     const object = kept[part];
     if (!isObject(object)) continue;

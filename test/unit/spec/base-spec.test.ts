@@ -55,6 +55,10 @@ describe('a base spec', () => {
     assert.deepEqual(merged.linux['timeOffsets'], { boottime: {} });
   });
 
+  it('gives no host name, which is the Pod\'s and not of one of its containers', () => {
+    assert.deepEqual(over({ hostname: 'runc' }), spec);
+  });
+
   it('loses wherever both say something', () => {
     const merged = over({
       ociVersion: '1.0.2',
