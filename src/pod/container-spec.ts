@@ -142,7 +142,7 @@ async function namespacesOf(parts: SpecParts, sandbox: Sandbox, config: Containe
 }
 
 /** For pid TARGET: the PID namespace of another container, which has to run and be of the same Pod. */
-function targetPid(parts: SpecParts, sandbox: Sandbox, config: ContainerConfig__Output): string | undefined {
+export function targetPid(parts: Pick<Parts, 'containers'>, sandbox: Sandbox, config: ContainerConfig__Output): string | undefined {
   const options = config.linux?.securityContext?.namespaceOptions;
   if (options?.pid !== 'TARGET') return undefined;
   const target = parts.containers.find(options.targetId);

@@ -2,6 +2,7 @@ import { CodedError, isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { endedStatus, writeStatus } from './container-status.ts';
 import type { Container } from './container.ts';
 import { makeOutput } from './container-output.ts';
+import { targetPid } from './container-spec.ts';
 import { discardTask } from './discard.ts';
 import { labelledRoot } from './labels.ts';
 import { sandboxLease } from './leases.ts';
@@ -60,6 +61,8 @@ async function start(parts: StartParts, sandbox: Sandbox, container: Container):
   const { containerd } = parts;
   const { id, record } = container;
   const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
+  // A target may have ended since this was created, and its process id be that of any other process by now.
+  targetPid(parts, sandbox, record.config);
   const [streams] = await Promise.all([
     makeOutput(parts, container),
     parts.pauses.settledAmidMany(sandbox.id),

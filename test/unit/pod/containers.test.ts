@@ -103,6 +103,18 @@ describe('a container', () => {
     assert.equal(other.state, 'CONTAINER_EXITED');
   });
 
+  it('does not start in the PID namespace of a target that has ended meanwhile (#66)', async () => {
+    const target = await started();
+    const usual = containerConfig().linux;
+    const namespaceOptions = { network: 'POD', pid: 'TARGET', ipc: 'POD', targetId: target.id, usernsOptions: null } as const;
+    const linux = usual && { ...usual, securityContext: usual.securityContext && { ...usual.securityContext, namespaceOptions } };
+    const debug = await create({ metadata: { name: 'debug', attempt: 0 }, linux });
+    world.containerd.tasks.exit(target.id, 0);
+    await target.exited;
+    await assert.rejects(startContainer(world.parts, debug), { message: new RegExp(`target_id is "${target.id}": .*CONTAINER_EXITED`) });
+    assert.deepEqual([debug.state, debug.status.reason], ['CONTAINER_EXITED', 'StartError']);
+  });
+
   it('that ended well is Completed, one killed for memory OOMKilled', async () => {
     const good = await started();
     world.containerd.tasks.exit(good.id, 0);
