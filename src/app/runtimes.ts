@@ -1,15 +1,17 @@
 import { readFile } from 'node:fs/promises';
-import type { Config, HandlerConfig, HandlerOptions } from '../config/config.ts';
+import type { Config, HandlerConfig } from '../config/config.ts';
+import { isRuncShim } from '../config/shim.ts';
+import type { Any } from '../containerd/any.ts';
 import type { Containerd } from '../containerd/client.ts';
+import type { TypeUrls } from '../containerd/typeurl.ts';
 import { CodedError, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { KernelFacts } from '../linux/host-facts.ts';
 import { Runtimes } from '../pod/runtimes.ts';
-import type { RuntimeFeatures } from '../pod/runtimes.ts';
+import type { Runtime, RuntimeFeatures } from '../pod/runtimes.ts';
 import type { BaseSpec } from '../spec/base-spec.ts';
 import { decodeJson } from '../spec/json.ts';
 import { isKernelAtLeast } from '../spec/kernel-version.ts';
-import type { Options } from '../types/containerd/containerd/runc/v1/Options.ts';
 
 /**
  * The configured runtime handlers with the options their shims get. INVALID_ARGUMENT naming handler and file for a
@@ -23,10 +25,10 @@ export async function buildRuntimes(
 ): Promise<Runtimes> {
   const handlers = Object.entries(config.runtimes.handlers);
   const snapshotters = await containerd.introspection.plugins(['type==io.containerd.snapshotter.v1']);
-  const runtimes = handlers.map(async ([name, handler]) => ({
+  const runtimes = handlers.map(async ([name, handler]): Promise<Runtime> => ({
     name,
     type: handler.type,
-    options: containerd.types.encode('containerd.runc.v1.Options', shimOptions(handler.options)),
+    options: shimOptions(handler, containerd.types),
     systemdCgroup: handler.options.SystemdCgroup,
     snapshotter: snapshotterOf(config, name),
     features: supported(
@@ -49,8 +51,16 @@ export function snapshotterOf({ runtimes, images }: Config, handler: string): st
   return own === '' ? images.snapshotter : own;
 }
 
-function shimOptions(options: HandlerOptions): Options {
-  return {
+/**
+ * What a handler's shim is told. Other shims than runc's have options of another type, and gVisor's starts nothing
+ * that comes with any but these. Without a file of its own to name, such a shim is told nothing.
+ */
+export function shimOptions({ type, options }: Pick<HandlerConfig, 'type' | 'options'>, types: TypeUrls): Any | undefined {
+  if (!isRuncShim(type)) {
+    const { ConfigPath: configPath, TypeUrl: typeUrl } = options;
+    return configPath === '' ? undefined : types.encode('runtimeoptions.v1.Options', { configPath, typeUrl });
+  }
+  return types.encode('containerd.runc.v1.Options', {
     binaryName: options.BinaryName,
     systemdCgroup: options.SystemdCgroup,
     root: options.Root,
@@ -61,7 +71,7 @@ function shimOptions(options: HandlerOptions): Options {
     ioGid: options.IoGid,
     criuImagePath: options.CriuImagePath,
     criuWorkPath: options.CriuWorkPath,
-  };
+  });
 }
 
 async function readBaseSpec(handler: string, file: string): Promise<BaseSpec | undefined> {
@@ -79,12 +89,12 @@ async function readBaseSpec(handler: string, file: string): Promise<BaseSpec | u
 /** Asks a handler's OCI runtime what it can do. One that does not say is logged and can nothing special. */
 async function askFeatures(
   name: string,
-  { type, options }: HandlerConfig,
+  handler: HandlerConfig,
   containerd: Containerd,
   log: Log,
 ): Promise<RuntimeFeatures> {
   try {
-    return readFeatures((await containerd.introspection.runtimeInfo(type, shimOptions(options))).features);
+    return readFeatures((await containerd.introspection.runtimeInfo(handler.type, shimOptions(handler, containerd.types))).features);
   } catch (error) {
     log.warn({ handler: name, error: messageOf(error) }, 'a runtime does not say what it can do');
     return noFeatures;

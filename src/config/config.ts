@@ -24,6 +24,7 @@ import {
   ulimits,
   variables,
 } from './checks.ts';
+import { strangeOptions } from './shim.ts';
 import { flag, integer, list, table, text } from './schema.ts';
 
 /** All of podwright's configuration, whole and checked. */
@@ -111,7 +112,10 @@ export interface HandlerConfig {
   readonly options: HandlerOptions;
 }
 
-/** The shim's options (containerd.runc.v1.Options), named as in containerd's own configuration. */
+/**
+ * The shim's options, named as in containerd's own configuration: those of runc's (containerd.runc.v1.Options), and the
+ * two that other shims have (runtimeoptions.v1.Options).
+ */
 export interface HandlerOptions {
   readonly BinaryName: string;
   readonly SystemdCgroup: boolean;
@@ -123,6 +127,8 @@ export interface HandlerOptions {
   readonly IoGid: number;
   readonly CriuImagePath: string;
   readonly CriuWorkPath: string;
+  readonly ConfigPath: string;
+  readonly TypeUrl: string;
 }
 
 export interface StreamingConfig {
@@ -172,6 +178,8 @@ const handlers: Entries<HandlerConfig> = {
       IoGid: integer(0, "The group of the shim's pipes.", id),
       CriuImagePath: text('', 'Where CRIU puts its images; none when this is empty.', optional(absolutePath)),
       CriuWorkPath: text('', 'Where CRIU works and logs; none when this is empty.', optional(absolutePath)),
+      ConfigPath: text('', "The file of a shim other than runc's, as Kata and gVisor have one; its usual one when this is empty.", optional(absolutePath)),
+      TypeUrl: text('', 'What kind of file that is, where the shim asks: io.containerd.runsc.v1.options for gVisor.', optional(identifier)),
     }),
   },
 };
@@ -245,6 +253,9 @@ export function checkTogether(config: Config): { readonly path: readonly string[
   if (root === state) problems.push({ path: ['state'], why: 'must not be the root: one survives a reboot and the other does not' });
   if (socket === containerd.address) problems.push({ path: ['socket'], why: "must not be containerd's own socket" });
   problems.push(...checkStreaming(config.streaming));
+  for (const [name, handler] of Object.entries(runtimes.handlers)) {
+    for (const { key, why } of strangeOptions(handler)) problems.push({ path: ['runtimes', 'handlers', name, 'options', key], why });
+  }
   const systemd = new Set(Object.values(runtimes.handlers).map(({ options }) => options.SystemdCgroup));
   if (systemd.size > 1) {
     // RuntimeConfig tells the kubelet one driver for the whole node.

@@ -29,8 +29,25 @@ export function togetherProblems(config: Config): Problem[] {
   return checkTogether(config).map(({ path, why }) => {
     const value: unknown = path.reduce<unknown>((at, part) => (at as Record<string, unknown>)[part], config);
     const shown = typeof value === 'object' ? '' : ` is ${JSON.stringify(value)}`;
-    const own = path.map(tomlName);
+    const own = tomlPath(path);
     return { path: own, message: `${display(own)}${shown}: ${why}` };
+  });
+}
+
+/** Where a property is in TOML: entries stand in the place of the table around them, under the names that they were given. */
+function tomlPath(path: readonly string[]): string[] {
+  let nodes: AnyNodes = schema as unknown as AnyNodes;
+  let named: AnyNodes | undefined;
+  return path.flatMap((part) => {
+    if (named !== undefined) {
+      nodes = named;
+      named = undefined;
+      return [part];
+    }
+    const node = nodes[part];
+    if (node?.kind === 'entries') named = node.entry;
+    else if (node?.kind === 'table') nodes = node.nodes;
+    return node?.kind === 'entries' ? [] : [tomlName(part)];
   });
 }
 

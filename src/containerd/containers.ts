@@ -6,7 +6,7 @@ import type { Any } from './any.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 import { toNs } from './timestamp.ts';
 
-/** A runtime by name (`io.containerd.runc.v2`) and its options (`containerd.runc.v1.Options`). */
+/** A runtime by name (`io.containerd.runc.v2`) and its options (`containerd.runc.v1.Options` for that one). */
 export interface ContainerRuntime {
   readonly name: string;
   readonly options?: Any;

@@ -72,6 +72,7 @@ const FILES: readonly string[] = [
   'events/task.proto',
   'types/introspection.proto',
   'types/runc/options/oci.proto',
+  'types/runtimeoptions/v1/api.proto',
   'types/transfer/imagestore.proto',
   'types/transfer/progress.proto',
   'types/transfer/registry.proto',

@@ -1,6 +1,5 @@
 import type { IntrospectionDefinition } from '../types/containerd/containerd/services/introspection/v1/Introspection.ts';
 import type { Plugin__Output } from '../types/containerd/containerd/services/introspection/v1/Plugin.ts';
-import type { Options } from '../types/containerd/containerd/runc/v1/Options.ts';
 import { CodedError } from '../lib/errors.ts';
 import { optionalAny, toWireAny } from './any.ts';
 import type { Any } from './any.ts';
@@ -70,10 +69,10 @@ export class Introspection {
   }
 
   /** Starts the shim of a runtime (`io.containerd.runc.v2`) just to ask it what it can do. */
-  async runtimeInfo(runtime: string, runtimeOptions?: Options, options?: CallOptions): Promise<RuntimeInfo> {
+  async runtimeInfo(runtime: string, runtimeOptions?: Any, options?: CallOptions): Promise<RuntimeInfo> {
     const request = this.#types.encode('containerd.types.RuntimeRequest', {
       runtimePath: runtime,
-      options: toWireAny(runtimeOptions && this.#types.encode('containerd.runc.v1.Options', runtimeOptions)),
+      options: toWireAny(runtimeOptions),
     });
     const { extra } = await this.pluginInfo('io.containerd.runtime.v2', 'task', request, options);
     if (extra === undefined) throw new CodedError('unimplemented', `ask runtime "${runtime}": its shim says nothing`);

@@ -18,6 +18,7 @@ import type { AuthResponse, AuthResponse__Output } from '../types/containerd/con
 import type { ImageStore, ImageStore__Output } from '../types/containerd/containerd/types/transfer/ImageStore.ts';
 import type { OCIRegistry, OCIRegistry__Output } from '../types/containerd/containerd/types/transfer/OCIRegistry.ts';
 import type { Progress__Output } from '../types/containerd/containerd/types/transfer/Progress.ts';
+import type { Options as OtherOptions } from '../types/containerd/runtimeoptions/v1/Options.ts';
 import { CodedError, messageOf } from '../lib/errors.ts';
 import type { Any } from './any.ts';
 import type { Definitions } from './definitions.ts';
@@ -42,6 +43,7 @@ export interface Encodable {
   'containerd.types.transfer.AuthResponse': AuthResponse;
   'containerd.types.transfer.ImageStore': ImageStore;
   'containerd.types.transfer.OCIRegistry': OCIRegistry;
+  'runtimeoptions.v1.Options': OtherOptions;
   'google.protobuf.Empty': Record<string, never>;
 }
 

@@ -1,5 +1,41 @@
 import assert from 'node:assert/strict';
-import { readFeatures, supported } from '../../../src/app/runtimes.ts';
+import { readFeatures, shimOptions, supported } from '../../../src/app/runtimes.ts';
+import { parseConfig } from '../../../src/config/toml.ts';
+import { loadDefinitions } from '../../../src/containerd/definitions.ts';
+import { TypeUrls } from '../../../src/containerd/typeurl.ts';
+
+const definitions = loadDefinitions();
+const types = new TypeUrls(definitions);
+
+/** What a handler's shim is told, by its type URL and in words. */
+function told(toml: string): { readonly typeUrl: string; readonly says: object } | undefined {
+  const handler = parseConfig(`[runtimes.other]\n${toml}`, 'f.toml').runtimes.handlers['other'];
+  assert.ok(handler);
+  const any = shimOptions(handler, types);
+  return any && { typeUrl: any.typeUrl, says: { ...definitions.message(any.typeUrl)?.deserialize(any.value) } };
+}
+
+describe('the options of a shim', () => {
+  it("are runc's for its shim, wherever that lies", () => {
+    for (const type of ['io.containerd.runc.v2', '/opt/bin/containerd-shim-runc-v2']) {
+      const { typeUrl, says } = told(`type = "${type}"\noptions.BinaryName = "/usr/bin/crun"`) ?? {};
+      assert.equal(typeUrl, 'containerd.runc.v1.Options');
+      assert.equal((says as { readonly binaryName?: string }).binaryName, '/usr/bin/crun');
+    }
+  });
+
+  it('are none for another shim, which would not know them', () => {
+    assert.equal(told('type = "io.containerd.runsc.v1"'), undefined);
+  });
+
+  it('name the file of another shim where there is one', () => {
+    const options = 'options = { ConfigPath = "/etc/runsc.toml", TypeUrl = "io.containerd.runsc.v1.options" }';
+    assert.deepEqual(told(`type = "io.containerd.runsc.v1"\n${options}`), {
+      typeUrl: 'runtimeoptions.v1.Options',
+      says: { configPath: '/etc/runsc.toml', typeUrl: 'io.containerd.runsc.v1.options', configBody: Buffer.alloc(0) },
+    });
+  });
+});
 
 describe('what a handler can do', () => {
   // As `runc features` of 1.5 and of 1.1 tell it.
