@@ -29,6 +29,7 @@ export async function buildRuntimes(
     name,
     type: handler.type,
     options: shimOptions(handler, containerd.types),
+    pauseIsPod: !isRuncShim(handler.type),
     systemdCgroup: handler.options.SystemdCgroup,
     snapshotter: snapshotterOf(config, name),
     features: supported(

@@ -6,6 +6,7 @@ import { passedAnnotations } from '../spec/annotations.ts';
 import { layOverBase } from '../spec/base-spec.ts';
 import { buildPauseSpec } from '../spec/pause-spec.ts';
 import { seccompFile } from '../spec/seccomp.ts';
+import { guestSysctls } from '../spec/sysctls.ts';
 import { discardPause, killAndWait } from './discard.ts';
 import { readProfile } from './container-spec.ts';
 import { jsonAny, specTypeUrl } from './anys.ts';
@@ -17,7 +18,8 @@ import type { OciSpec } from '../spec/oci.ts';
 import type { Parts } from './parts.ts';
 import { idMapLabels, prepareRoot } from './prepare-root.ts';
 import type { ImageFacts } from './ports.ts';
-import type { Sandbox } from './sandbox.ts';
+import { hostnameOf } from './sandbox-files.ts';
+import { livesByPause, type Sandbox } from './sandbox.ts';
 
 type PauseParts = Pick<
   Parts,
@@ -50,7 +52,8 @@ const mostPidWaitMs = 30_000;
  * The sandbox is its pinned namespaces; the pause container is one more member that joins them. It is what
  * cAdvisor takes for the Pod's network, what keeps the Pod's cgroup in existence, and PID 1 where the Pod
  * shares its process namespace. So nothing on the way of a container waits for it, unless PID is shared; it
- * is made again when it dies; and where PID is shared its death is the sandbox's.
+ * is made again when it dies; and where PID is shared its death is the sandbox's. With a runtime of which it is the
+ * Pod's machine all is as where PID is shared.
  */
 export class PauseKeeper {
   readonly #parts: PauseParts;
@@ -59,7 +62,7 @@ export class PauseKeeper {
   /** How many are being made. */
   #making = 0;
 
-  /** @param onLost told when a sandbox that shares its PID namespace lost its first process */
+  /** @param onLost told when a sandbox lost the pause container that it lives by */
   constructor(parts: PauseParts, onLost: (sandboxId: string) => void) {
     this.#parts = parts;
     this.#onLost = onLost;
@@ -142,6 +145,7 @@ export class PauseKeeper {
   async #tend(sandbox: Sandbox, pause: Pause): Promise<void> {
     const { log, clock } = this.#parts;
     const { signal } = pause.stop;
+    const needed = livesByPause(sandbox, this.#parts.runtimes.of(sandbox.record.runtimeHandler));
     let pauseMs = againAfterMs.first;
     for (;;) {
       try {
@@ -150,14 +154,14 @@ export class PauseKeeper {
         await this.#ended(sandbox.id, signal);
         pause.pid = 0;
         if (signal.aborted) return;
-        if (sandbox.sharesPid) {
-          log.warn({ podSandboxId: sandbox.id }, 'the first process of the shared PID namespace is gone');
+        if (needed) {
+          log.warn({ podSandboxId: sandbox.id }, 'the pause container, without which there is no Pod, is gone');
           this.#onLost(sandbox.id);
           return;
         }
         log.warn({ podSandboxId: sandbox.id }, 'the pause container ended and is made again');
       } catch (error) {
-        if (signal.aborted || sandbox.sharesPid) return;
+        if (signal.aborted || needed) return;
         log.warn({ podSandboxId: sandbox.id, error: messageOf(error) }, 'the pause container could not be made');
       }
       try {
@@ -264,6 +268,7 @@ export class PauseKeeper {
       imageName: sandboxImage,
       host,
       passedAnnotations: passedAnnotations(sandbox.config.annotations, runtime.podAnnotations),
+      ...(runtime.pauseIsPod && { guest: { hostname: hostnameOf(sandbox, kernel), sysctls: guestSysctls(sandbox.config) } }),
       ...(seccompProfile !== undefined && { seccompProfile }),
       ...(sandbox.record.selinuxLevel !== undefined && { selinuxLevel: sandbox.record.selinuxLevel }),
     });

@@ -42,6 +42,8 @@ async function whyBroken(parts: Parts, sandbox: Sandbox, pause: TaskProcess | un
   if (!sandbox.hostIpc && !(await parts.kernel.isMounted(parts.folders.shm(sandbox.id)))) {
     return 'its /dev/shm is not mounted any more';
   }
-  if (sandbox.sharesPid && pause?.status !== 'running') return 'the first process of its shared PID namespace is gone';
+  if (pause?.status === 'running') return undefined;
+  if (sandbox.sharesPid) return 'the first process of its shared PID namespace is gone';
+  if (parts.runtimes.of(record.runtimeHandler).pauseIsPod) return 'its pause container, which all of it ran in, is gone';
   return undefined;
 }

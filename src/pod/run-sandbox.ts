@@ -12,7 +12,7 @@ import type { Parts } from './parts.ts';
 import { networkRequest } from './sandbox-network.ts';
 import type { Runtime } from './runtimes.ts';
 import { hostnameOf, makeSandboxFiles, removeSandboxState, unmountSandboxFiles } from './sandbox-files.ts';
-import { namespaceOptions, Sandbox, sandboxName, type SandboxRecord } from './sandbox.ts';
+import { livesByPause, namespaceOptions, Sandbox, sandboxName, type SandboxRecord } from './sandbox.ts';
 import { runPlan, type Step } from './start-plan.ts';
 
 type RunParts = Pick<
@@ -94,8 +94,8 @@ async function bringUp(parts: RunParts, sandbox: Sandbox): Promise<void> {
 
 /**
  * The order of a sandbox's start. The namespaces come first and cost a millisecond; CNI is the longest and
- * everything else runs beside it. The pause container is waited for only where it is PID 1 of the Pod:
- * otherwise it may still be in the making when the first container starts.
+ * everything else runs beside it. The pause container is waited for only where it is PID 1 of the Pod or what all of
+ * it runs in: otherwise it may still be in the making when the first container starts.
  *
  * The record is written last and once, so that no step waits for the disk. A crash before it leaves a state
  * folder, a lease and perhaps a CNI attachment without a record: the sweep at the next start knows them as
@@ -103,12 +103,13 @@ async function bringUp(parts: RunParts, sandbox: Sandbox): Promise<void> {
  */
 function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
   const { id } = sandbox;
+  const runtime = parts.runtimes.of(sandbox.record.runtimeHandler);
+  const network = networkSteps(parts, sandbox);
   const steps: Step[] = [
     {
       name: 'pause image',
       run: async (signal) => {
-        const { snapshotter } = parts.runtimes.of(sandbox.record.runtimeHandler);
-        await parts.images.ensure(parts.sandboxImage, snapshotter, signal);
+        await parts.images.ensure(parts.sandboxImage, runtime.snapshotter, signal);
         await parts.pauses.check(sandbox);
       },
     },
@@ -129,17 +130,18 @@ function startPlan(parts: RunParts, sandbox: Sandbox): Step[] {
       run: () => makeSandboxFiles(parts, sandbox),
       undo: { what: 'remove the sandbox files', act: () => removeSandboxFiles(parts, id) },
     },
+    ...network,
     {
       name: 'pause',
-      needs: ['namespaces', 'lease', 'pause image'],
+      // A machine takes over the interfaces that it finds when it starts.
+      needs: ['namespaces', 'lease', 'pause image', ...(runtime.pauseIsPod ? network.map(({ name }) => name) : [])],
       run: async () => {
         const running = parts.pauses.keep(sandbox);
-        if (sandbox.sharesPid) await running;
+        if (livesByPause(sandbox, runtime)) await running;
         else running.catch(() => {});
       },
       undo: { what: 'remove the pause container', act: () => endPause(parts, sandbox) },
     },
-    ...networkSteps(parts, sandbox),
   ];
   steps.push({
     name: 'commit',

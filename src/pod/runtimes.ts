@@ -24,6 +24,11 @@ export interface Runtime {
   /** containerd's runtime name, `io.containerd.runc.v2`. */
   readonly type: string;
   readonly options: Any | undefined;
+  /**
+   * Whether its pause container is what the others run in: a virtual machine, or a kernel of its own. Then nothing can
+   * start before it, and nothing outlives it. With runc it is one more member of the Pod's namespaces.
+   */
+  readonly pauseIsPod: boolean;
   readonly systemdCgroup: boolean;
   readonly snapshotter: string;
   readonly features: RuntimeFeatures;

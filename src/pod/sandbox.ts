@@ -1,13 +1,14 @@
 import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandboxConfig.ts';
 import type { LinuxContainerResources__Output } from '../types/cri/runtime/v1/LinuxContainerResources.ts';
 import type { Undo } from '../lib/undo.ts';
+import type { Runtime } from './runtimes.ts';
 
 /**
  * A pod sandbox's life:
  *
  *     creating ──────► ready ──────► stopping ──────► stopped ──────► (removed)
  *         │              │  pause died where the        ▲
- *         │ undo failed  │  PID namespace is shared,    │ StopPodSandbox
+ *         │ undo failed  │  Pod lives by it,            │ StopPodSandbox
  *         │              ▼  or the machine rebooted     │
  *         └────────► broken ────────────────────────────┘
  *
@@ -130,6 +131,11 @@ export function namespaceOptions(config: PodSandboxConfig__Output): {
 } {
   const options = config.linux?.securityContext?.namespaceOptions;
   return { network: options?.network ?? 'POD', pid: options?.pid ?? 'POD', ipc: options?.ipc ?? 'POD' };
+}
+
+/** Whether a Pod is there only with its pause container: the first of its processes, or what all of it runs in. */
+export function livesByPause(sandbox: Sandbox, runtime: Runtime): boolean {
+  return sandbox.sharesPid || runtime.pauseIsPod;
 }
 
 /** The name nothing else alive may have: name, namespace, uid and attempt, as the CRI identifies a sandbox. */

@@ -9,6 +9,7 @@ import { clampOomScoreAdj } from './oom.ts';
 import { type ImageSettings, mergeEnv, processCwd } from './process.ts';
 import { buildSeccomp, chooseSeccomp } from './seccomp.ts';
 import { selinuxLabels } from './selinux.ts';
+import type { Sysctl } from './sysctls.ts';
 import { resolveUser, type UserFiles } from './user.ts';
 
 /** All that the pause container's spec depends on. */
@@ -29,6 +30,11 @@ export interface PauseSpecInput {
   /** Annotations that the handler passes on to the runtime. */
   readonly passedAnnotations?: Readonly<Record<string, string>>;
   readonly host: HostFacts;
+  /**
+   * What a kernel of the Pod's own is told, which does not see what is written in the namespaces; runc is told nothing,
+   * as it would write it anew.
+   */
+  readonly guest?: { readonly hostname: string; readonly sysctls: readonly Sysctl[] };
 }
 
 // The last but the kubelet's own to be killed for memory: with it would go the Pod's shared PID namespace.
@@ -64,6 +70,7 @@ export function buildPauseSpec(input: PauseSpecInput): OciSpec {
       ...(labels === undefined ? {} : { selinuxLabel: labels.process }),
     },
     root: { path: 'rootfs', readonly: true },
+    ...(input.guest && { hostname: input.guest.hostname }),
     mounts: baseMounts,
     annotations: sandboxAnnotations({
       sandboxId: input.id,
@@ -72,6 +79,7 @@ export function buildPauseSpec(input: PauseSpecInput): OciSpec {
       ...(input.passedAnnotations && { passed: input.passedAnnotations }),
     }),
     linux: {
+      ...(input.guest && { sysctl: Object.fromEntries(input.guest.sysctls.map(({ name, value }) => [name, value])) }),
       ...pauseNamespaces(input.namespaces, context?.namespaceOptions ?? null),
       resources: { devices: [{ allow: false, access: 'rwm' }], cpu: { shares: cpuShares } },
       cgroupsPath: input.cgroupsPath,

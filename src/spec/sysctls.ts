@@ -50,6 +50,12 @@ export function networkSysctls(config: PodSandboxConfig__Output): Sysctl[] {
   return askedSysctls(config).filter(({ name }) => namespaceOf(name) === 'net');
 }
 
+/** All of these, as a kernel of the Pod's own takes them when it starts. */
+export function guestSysctls(config: PodSandboxConfig__Output): Sysctl[] {
+  const all = [...sandboxSysctls(config), ...networkSysctls(config)];
+  return sorted(new Map(all.map(({ name, value }) => [name, value])));
+}
+
 /** The Pod's own sysctls under one spelling each, sorted by name. Throws as `checkSysctls`. */
 function askedSysctls(config: PodSandboxConfig__Output): Sysctl[] {
   checkSysctls(config);

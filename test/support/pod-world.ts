@@ -50,6 +50,7 @@ export const plainRuntime: Runtime = {
   name: 'runc',
   type: 'io.containerd.runc.v2',
   options: undefined,
+  pauseIsPod: false,
   systemdCgroup: false,
   snapshotter: 'overlayfs',
   features: {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { systemClock } from '../../../src/lib/clock.ts';
 import { createContainer } from '../../../src/pod/create-container.ts';
 import type { Container } from '../../../src/pod/container.ts';
 import { recover } from '../../../src/pod/recover.ts';
@@ -99,6 +100,18 @@ describe('a podwright started anew', () => {
     assert.deepEqual([...around.attached], []);
     await removeSandbox(parts, sandbox);
     assert.equal(parts.sandboxes.size + parts.containers.size, 0);
+  });
+
+  it('has a Pod that ran in its pause container as not ready when that has ended', async () => {
+    await world.end();
+    world = await makePodWorld(systemClock(), { runtime: { pauseIsPod: true } });
+    const [gone, there] = await Promise.all(
+      ['uid-1', 'uid-2'].map((uid) => runSandbox(world.parts, { config: sandboxConfig({ metadata: { name: 'x', namespace: 'default', uid, attempt: 0 } }), runtimeHandler: '' })),
+    );
+    await world.parts.pauses.letGo();
+    world.containerd.tasks.exit(gone!, 137);
+    const { parts } = await again();
+    assert.deepEqual([gone!, there!].map((id) => parts.sandboxes.get(id).isReady), [false, true]);
   });
 
   it('takes back a sandbox whose start was cut off, with its network', async () => {

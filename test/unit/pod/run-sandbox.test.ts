@@ -88,6 +88,28 @@ describe('running a pod sandbox', () => {
     assert.ok(world.parts.pauses.pid(await running) > 0);
   });
 
+  it('waits for the pause container where it is what the Pod runs in, and is not ready without it', async () => {
+    await world.end();
+    world = await makePodWorld(systemClock(), { runtime: { pauseIsPod: true } });
+    const network = world.around.faults.hold('kernel.writeNetworkSysctls');
+    const held = world.containerd.faults.hold('tasks.create');
+    const running = run(withSysctls());
+    await network.arrived;
+    assert.deepEqual(await world.containerd.containers.list([]), []);
+    network.release();
+    await held.arrived;
+    assert.equal(world.parts.sandboxes.size, 0);
+    held.release();
+    const sandbox = world.parts.sandboxes.get(await running);
+    const { hostname, linux } = readSpec((await world.containerd.containers.get(sandbox.id)).spec);
+    assert.equal(hostname, 'web');
+    assert.equal(linux.sysctl?.['net.ipv4.ip_forward'], '1');
+    assert.equal(linux.sysctl?.['net.ipv4.ip_unprivileged_port_start'], '0');
+    world.containerd.tasks.exit(sandbox.id, 137);
+    await until('its end is noticed', () => !sandbox.isReady);
+    assert.equal(world.parts.pauses.pid(sandbox.id), 0);
+  });
+
   it('leaves nothing after stop and remove', async () => {
     const id = await run();
     const sandbox = world.parts.sandboxes.get(id);
