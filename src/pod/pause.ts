@@ -4,7 +4,7 @@ import { isWithin } from '../lib/clock.ts';
 import { isKind, messageOf, wrapError } from '../lib/errors.ts';
 import { passedAnnotations } from '../spec/annotations.ts';
 import { layOverBase } from '../spec/base-spec.ts';
-import { buildPauseSpec } from '../spec/pause-spec.ts';
+import { buildPauseSpec, type PauseSpecInput } from '../spec/pause-spec.ts';
 import { seccompFile } from '../spec/seccomp.ts';
 import { guestSysctls } from '../spec/sysctls.ts';
 import { discardPause, killAndWait } from './discard.ts';
@@ -268,7 +268,7 @@ export class PauseKeeper {
       imageName: sandboxImage,
       host,
       passedAnnotations: passedAnnotations(sandbox.config.annotations, runtime.podAnnotations),
-      ...(runtime.pauseIsPod && { guest: { hostname: hostnameOf(sandbox, kernel), sysctls: guestSysctls(sandbox.config) } }),
+      ...(runtime.pauseIsPod && { guest: guestOf(sandbox, kernel) }),
       ...(seccompProfile !== undefined && { seccompProfile }),
       ...(sandbox.record.selinuxLevel !== undefined && { selinuxLevel: sandbox.record.selinuxLevel }),
     });
@@ -280,4 +280,9 @@ export class PauseKeeper {
     const { snapshotter } = this.#parts.runtimes.of(sandbox.record.runtimeHandler);
     return discardPause(this.#parts.containerd, sandbox.id, snapshotter, task);
   }
+}
+
+function guestOf(sandbox: Sandbox, kernel: PauseParts['kernel']): NonNullable<PauseSpecInput['guest']> {
+  const name = sandbox.hostNetwork ? {} : { hostname: hostnameOf(sandbox, kernel) };
+  return { ...name, sysctls: guestSysctls(sandbox.config) };
 }

@@ -32,9 +32,9 @@ export interface PauseSpecInput {
   readonly host: HostFacts;
   /**
    * What a kernel of the Pod's own is told, which does not see what is written in the namespaces; runc is told nothing,
-   * as it would write it anew.
+   * as it would write it anew. On the host's network it has the host's name.
    */
-  readonly guest?: { readonly hostname: string; readonly sysctls: readonly Sysctl[] };
+  readonly guest?: { readonly hostname?: string; readonly sysctls: readonly Sysctl[] };
 }
 
 // The last but the kubelet's own to be killed for memory: with it would go the Pod's shared PID namespace.
@@ -70,7 +70,7 @@ export function buildPauseSpec(input: PauseSpecInput): OciSpec {
       ...(labels === undefined ? {} : { selinuxLabel: labels.process }),
     },
     root: { path: 'rootfs', readonly: true },
-    ...(input.guest && { hostname: input.guest.hostname }),
+    ...(input.guest?.hostname !== undefined && { hostname: input.guest.hostname }),
     mounts: baseMounts,
     annotations: sandboxAnnotations({
       sandboxId: input.id,

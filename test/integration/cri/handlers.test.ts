@@ -62,9 +62,18 @@ async function makeSecond(node: TempNode): Promise<Table> {
   };
 }
 
+/** A handler whose shim is not runc's by its name; what it does is all the same. */
+async function makeOther(node: TempNode): Promise<Table> {
+  const type = path.join(node.root, 'other', 'containerd-shim-other-v1');
+  await mkdir(path.dirname(type), { recursive: true });
+  await writeFile(type, '#!/bin/sh\nexec containerd-shim-runc-v2 "$@"\n');
+  await chmod(type, 0o755);
+  return { type };
+}
+
 describe('a runtime handler', function () {
   this.timeout(90_000);
-  const cri = useCriNode({}, async (node) => ({ config: { runtimes: { second: await makeSecond(node) } } }));
+  const cri = useCriNode({}, async (node) => ({ config: { runtimes: { second: await makeSecond(node), other: await makeOther(node) } } }));
   const places = () => placesOf(cri().node.root);
 
   async function specOf(id: string): Promise<OciSpec> {
@@ -79,10 +88,10 @@ describe('a runtime handler', function () {
 
   it('is told with what it can do, and the default one also under the empty name', async () => {
     const { runtimeHandlers } = await cri().call('Status', {});
-    assert.deepEqual(runtimeHandlers.map(({ name }) => name), ['', 'runc', 'second']);
+    assert.deepEqual(runtimeHandlers.map(({ name }) => name), ['', 'runc', 'second', 'other']);
     assert.equal(runtimeHandlers.every(({ features }) => features?.recursiveReadOnlyMounts), true);
     // containerd's native snapshotter copies files and shifts no owners.
-    assert.deepEqual(runtimeHandlers.map(({ features }) => features?.userNamespaces), [true, true, false]);
+    assert.deepEqual(runtimeHandlers.map(({ features }) => features?.userNamespaces), [true, true, false, true]);
   });
 
   it('runs its own OCI runtime with its own options, and the default one does not', async () => {
@@ -97,6 +106,18 @@ describe('a runtime handler', function () {
     const kept = await readdir(path.join(places().runcRoot, cri().node.facts.name));
     assert.ok(kept.includes(container.id));
     assert.ok(!kept.includes(plain.id));
+  });
+
+  it('with another shim than that of runc tells it none of its options, and its Pods live and die with their pause container', async () => {
+    const pod = await cri().runPod({ hostname: 'of-the-pod' }, 'other');
+    const pause = await pod.pausePid();
+    assert.ok(pause > 0, 'it runs when the Pod is ready');
+    const container = await pod.run();
+    assert.equal(await container.sh('hostname'), 'of-the-pod');
+    const { Runtime } = JSON.parse(await cri().node.ctr('containers', 'info', container.id)) as { Runtime: { Options: unknown } };
+    assert.equal(Runtime.Options, null);
+    process.kill(pause, 'SIGKILL');
+    await eventually('the Pod is not ready', async () => (await pod.status()).state === 'SANDBOX_NOTREADY');
   });
 
   it('that nobody configured is refused with those that are', async () => {
