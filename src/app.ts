@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { apparmorHost, DefaultApparmor } from './app/apparmor.ts';
 import { warnOfCriPlugin } from './app/check/cri-plugin.ts';
 import { claimPlaces } from './app/claim.ts';
 import { linuxKernel } from './app/linux-kernel.ts';
@@ -69,6 +70,8 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
   await warnOfCriPlugin(containerd, log);
 
   const host = await readKernelFacts();
+  const apparmor = new DefaultApparmor(apparmorHost(containerd), clock, log);
+  if (host.apparmorEnabled) apparmor.start();
   const selinux = host.selinuxEnabled ? parseLxcContexts((await readLxcContexts()) ?? '') : undefined;
   const runtimes = await buildRuntimes(config, containerd, host, log);
   const images = await buildImages({ config, containerd, folders, clock, log });
@@ -85,7 +88,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
     clock,
     folders,
     host: selinux === undefined ? host : { ...host, selinux },
-    kernel: linuxKernel(host.cgroupVersion),
+    kernel: linuxKernel(host.cgroupVersion, apparmor),
     bootId: await bootId(),
     namespace: config.containerd.namespace,
     sandboxImage: config.images.sandbox,
@@ -156,7 +159,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
       await Promise.race([created, clock.sleep(drainMs)]);
       holder.stop();
       await Promise.all([parts.pauses.letGo(), parts.exits.stop(), tookOver]);
-      await Promise.all([logs.stop(), images.stop(), network.stop()]);
+      await Promise.all([logs.stop(), images.stop(), network.stop(), apparmor.stop()]);
       containerd.close();
       giveBack();
     },

@@ -1,4 +1,4 @@
-import { readFile, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import os from 'node:os';
 import { Turns } from '../lib/turns.ts';
 import { readCgroupStats } from '../linux/cgroup-read.ts';
@@ -17,14 +17,14 @@ import { rdtClasses } from '../linux/resctrl.ts';
 import { knowsLabel, relabel } from '../linux/selinux.ts';
 import { stopSlice } from '../linux/slice.ts';
 import { pinUserNamespaces } from '../linux/user-namespaces.ts';
-import { parseApparmorProfiles } from '../spec/apparmor.ts';
 import type { KernelPort } from '../pod/kernel.ts';
+import type { DefaultApparmor } from './apparmor.ts';
 
 /** A device's permissions where its spec says none (config-linux.md "Devices"). */
 const defaultMode = 0o666;
 
-/** The real kernel, as the Pod layer asks for it, with the cgroups of the given version. */
-export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
+/** The real kernel, as the Pod layer asks for it, with the cgroups of the given version and what knows of AppArmor. */
+export function linuxKernel(cgroupVersion: 1 | 2, apparmor: Pick<DefaultApparmor, 'profiles'>): KernelPort {
   // Usage is read synchronously, as `readCgroupStats` tells.
   const turns = new Turns();
   return {
@@ -65,9 +65,7 @@ export function linuxKernel(cgroupVersion: 1 | 2): KernelPort {
       makeDeviceNodes(folder, nodes.map((node) => ({ ...node, fileMode: node.fileMode ?? defaultMode })), label);
     },
     hostDevices,
-    async apparmorProfiles() {
-      return parseApparmorProfiles(await readFile('/sys/kernel/security/apparmor/profiles', 'utf8'));
-    },
+    apparmorProfiles: () => apparmor.profiles(),
     rdtClasses,
     knowsLabel,
     relabel,

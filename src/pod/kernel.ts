@@ -62,7 +62,7 @@ export interface KernelPort {
   makeDeviceNodes(folder: string, nodes: readonly OciDevice[], label?: string): Promise<void>;
   /** All of the host's devices. */
   hostDevices(): Promise<readonly HostDevice[]>;
-  /** The names of the AppArmor profiles that are loaded. */
+  /** The names of the AppArmor profiles that are loaded, podwright's default one loaded first where it is missing. */
   apparmorProfiles(): Promise<readonly string[]>;
   /** The RDT classes there are; undefined where the host has no RDT. */
   rdtClasses(): Promise<readonly string[] | undefined>;

@@ -2,8 +2,14 @@ import { invalidField } from '../lib/errors.ts';
 import type { SecurityProfile__Output } from '../types/cri/runtime/v1/SecurityProfile.ts';
 import { chooseProfile } from './security-profile.ts';
 
-/** The profile that stands for RuntimeDefault, under the name that containerd's CRI loads it by. */
-export const defaultApparmorProfile = 'cri-containerd.apparmor.d';
+/**
+ * The profile that podwright loads for RuntimeDefault. Its name is its own: under containerd's, whichever of the two
+ * came first on a node would decide for both, and loading it anew would change it under the other's containers.
+ */
+export const defaultApparmorProfile = 'podwright-default';
+
+/** What stands for RuntimeDefault, the best first: where ours cannot be loaded, the one of containerd's CRI may be. */
+const defaultProfiles = [defaultApparmorProfile, 'cri-containerd.apparmor.d'];
 
 const field = 'config.linux.security_context.apparmor';
 
@@ -30,8 +36,9 @@ export function apparmorProfile(
   }
   if (choice.kind === 'localhost') return requireLoaded(choice.field, choice.ref, loaded);
   if (context.privileged) return undefined;
-  if (choice.kind === 'runtimeDefault') return requireLoaded(field, defaultApparmorProfile, loaded);
-  return loaded.includes(defaultApparmorProfile) ? defaultApparmorProfile : undefined;
+  const found = defaultProfiles.find((name) => loaded.includes(name));
+  if (found !== undefined || choice.kind === 'unset') return found;
+  throw invalidField(field, 'RuntimeDefault', `"${defaultApparmorProfile}" could not be loaded on this node, podwright's log says why`);
 }
 
 function requireLoaded(asked: string, name: string, loaded: readonly string[]): string {
@@ -45,4 +52,9 @@ export function parseApparmorProfiles(text: string): string[] {
     const at = line.lastIndexOf(' (');
     return at <= 0 ? [] : [line.slice(0, at)];
   });
+}
+
+/** The label in the text of /proc/PID/attr/current: `name (mode)`, or a name alone. */
+export function parseApparmorLabel(text: string): string {
+  return text.replace(/[\0\n]+$/u, '').replace(/ \([a-z]+\)$/u, '');
 }

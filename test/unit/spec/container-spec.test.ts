@@ -137,7 +137,7 @@ describe('a container’s spec', () => {
       readonlyPaths: ['/proc/sys'],
     };
     const facts = { ...host, apparmorEnabled: true, selinux };
-    const spec = secured(security, { host: facts, hostDevices: [fuse], apparmorProfiles: ['cri-containerd.apparmor.d'] });
+    const spec = secured(security, { host: facts, hostDevices: [fuse], apparmorProfiles: ['podwright-default'] });
     assert.deepEqual(spec.process.capabilities?.effective, grantableCapabilities(host));
     assert.deepEqual([spec.linux.maskedPaths, spec.linux.readonlyPaths], [[], []]);
     assert.deepEqual([spec.linux.seccomp, spec.process.apparmorProfile, spec.process.selinuxLabel], [undefined, undefined, '']);
@@ -149,8 +149,8 @@ describe('a container’s spec', () => {
 
   it('carries the AppArmor profile and the SELinux labels of a host that has them', () => {
     const facts = { ...host, apparmorEnabled: true, selinux };
-    const spec = secured({}, { host: facts, apparmorProfiles: ['cri-containerd.apparmor.d'], selinuxLevel: 's0:c1,c2' });
-    assert.equal(spec.process.apparmorProfile, 'cri-containerd.apparmor.d');
+    const spec = secured({}, { host: facts, apparmorProfiles: ['podwright-default'], selinuxLevel: 's0:c1,c2' });
+    assert.equal(spec.process.apparmorProfile, 'podwright-default');
     assert.equal(spec.process.selinuxLabel, 'system_u:system_r:container_t:s0:c1,c2');
     assert.equal(spec.linux.mountLabel, 'system_u:object_r:container_file_t:s0:c1,c2');
   });
