@@ -113,7 +113,7 @@ export function buildHandlers(of: {
     ListPodSandboxMetrics: listPodSandboxMetrics(metricsDeps, services),
     StreamPodSandboxMetrics: streamPodSandboxMetrics(metricsDeps, services),
     ListImages: listImages(imageDeps),
-    StreamImages: streamImages(imageDeps),
+    StreamImages: streamImages(imageDeps, services),
     ImageStatus: imageStatus(imageDeps),
     PullImage: pullImage(imageDeps),
     RemoveImage: removeImage(imageDeps),

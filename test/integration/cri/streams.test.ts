@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { status } from '@grpc/grpc-js';
+import { busyboxImage } from '../../../hack/images/catalogue.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import { readStream } from '../../support/cri-stream.ts';
 
@@ -10,6 +11,14 @@ describe('the streamed lists', function () {
   it('end without a message where there is nothing', async () => {
     for (const rpc of ['StreamPodSandboxes', 'StreamContainers', 'StreamContainerStats', 'StreamPodSandboxStats', 'StreamPodSandboxMetrics'] as const) {
       assert.deepEqual(await readStream(cri(), rpc, {}), { messages: [], code: status.OK }, rpc);
+    }
+  });
+
+  it('have each image once and answer as the list does', async () => {
+    for (const filter of [{}, { image: { image: busyboxImage } }, { image: { image: 'registry.test/none:1' } }]) {
+      const { messages, code } = await readStream(cri(), 'StreamImages', { filter });
+      assert.equal(code, status.OK);
+      assert.deepEqual(messages.flatMap((message) => message.images), (await cri().call('ListImages', { filter })).images);
     }
   });
 

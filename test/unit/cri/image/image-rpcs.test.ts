@@ -6,6 +6,7 @@ import { pullImage } from '../../../../src/cri/image/pull-image.ts';
 import { removeImage } from '../../../../src/cri/image/remove-image.ts';
 import { streamImages } from '../../../../src/cri/image/stream-images.ts';
 import { toCriImage } from '../../../../src/cri/image/to-cri-image.ts';
+import { loadCriServices } from '../../../../src/cri/service.ts';
 import { ImageStore } from '../../../../src/image/image-store.ts';
 import { parseReference } from '../../../../src/image/reference.ts';
 import { isKind } from '../../../../src/lib/errors.ts';
@@ -36,26 +37,29 @@ describe('ListImages', () => {
 });
 
 describe('StreamImages', () => {
-  it('sends messages of at least one image, and none for none', async () => {
-    const { store } = await fixture();
-    const sent: unknown[] = [];
-    const send = async (message: object): Promise<void> => {
-      sent.push(message);
-    };
-    await streamImages({ images: store })({ filter: null }, context, send);
-    assert.deepEqual(sent, [{ images: store.list().map(toCriImage) }]);
-    await streamImages({ images: store })({ filter: { image: spec('three') } }, context, send);
-    assert.equal(sent.length, 1);
+  const services = loadCriServices();
+  const streamed = async (images: Pick<ImageStore, 'list' | 'find'>, wanted?: string): Promise<Buffer[]> => {
+    const messages: Buffer[] = [];
+    const filter = wanted === undefined ? null : { image: spec(wanted) };
+    await streamImages({ images }, services)({ filter }, context, async (message) => {
+      messages.push('encoded' in message && Buffer.isBuffer(message.encoded) ? message.encoded : Buffer.from('no bytes'));
+    });
+    return messages;
+  };
+
+  it('sends what ListImages answers, and no message for no image', async () => {
+    const { store, one } = await fixture();
+    assert.deepEqual(await streamed(store), [services.encodeResponse('ListImages', { images: store.list().map(toCriImage) })]);
+    assert.deepEqual(await streamed(store, 'one'), [services.encodeResponse('ListImages', { images: [toCriImage(one)] })]);
+    assert.deepEqual(await streamed(store, 'three'), []);
   });
 
-  it('sends each of many images once', async () => {
+  it('sends each of many images once, in small messages', async () => {
     const { one } = await fixture();
     const images = Array.from({ length: 1201 }, (_, i): Image => ({ ...one, id: `sha256:${i}` }));
-    const sizes: number[] = [];
-    await streamImages({ images: { list: () => images, find: () => undefined } })({ filter: null }, context, async (message) => {
-      sizes.push('images' in message ? (message.images?.length ?? 0) : -1);
-    });
-    assert.deepEqual(sizes, [500, 500, 201]);
+    const messages = await streamed({ list: () => images, find: () => undefined });
+    assert.deepEqual(Buffer.concat(messages), services.encodeResponse('ListImages', { images: images.map(toCriImage) }));
+    assert.ok(messages.length > 12 && messages.every(({ length }) => length <= 16_000));
   });
 });
 
