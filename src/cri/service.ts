@@ -2,9 +2,10 @@ import type * as grpc from '@grpc/grpc-js';
 import type { Encoded, RpcHandlers, RpcName, StreamingRpc, UnaryRpc } from './handlers.ts';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadSync } from '@grpc/proto-loader';
+import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import { CodedError } from '../lib/errors.ts';
 import { ContainerConfigs } from './container-configs.ts';
+import { WireForm } from './wire-form.ts';
 
 /** The most one message may hold, both ways: what the kubelet's client and containerd allow. */
 export const maxMessageBytes = 16 * 1024 * 1024;
@@ -46,10 +47,11 @@ export function loadCriServices(): CriServices {
   });
   const runtimeService = loaded['runtime.v1.RuntimeService'] as grpc.ServiceDefinition;
   const containerConfigs = new ContainerConfigs(runtimeService['CreateContainer'] as grpc.MethodDefinition<object, object>);
-  const encoders = new Map<string, grpc.serialize<object>>();
+  const wire = new WireForm(loaded, 'runtime.v1');
+  const encoders = new Map<string, (response: object) => Buffer>();
   const definitions = ['runtime.v1.RuntimeService', 'runtime.v1.ImageService'].map((service) => {
-    const methods = Object.entries(loaded[service] as grpc.ServiceDefinition);
-    for (const [name, method] of methods) encoders.set(name, method.responseSerialize);
+    const methods = Object.entries(loaded[service] as ServiceDefinition);
+    for (const [name, { responseType }] of methods) encoders.set(name, wire.encoderOf((responseType.type as { readonly name: string }).name));
     return Object.fromEntries(
       methods.map(([name, method]) => {
         const requestDeserialize = name === 'CreateContainer' ? containerConfigs.decodeRequest : method.requestDeserialize;

@@ -10,6 +10,8 @@ export interface AnyRequests {
   streams(rpc: string): boolean;
   /** A request of `rpc`, in which a field is given one time in `rarity`, however deep it stands. */
   any(rpc: string, rarity: number): fc.Arbitrary<object>;
+  /** An answer of `rpc`, or one message of it, made in the same way. */
+  anyAnswer(rpc: string, rarity: number): fc.Arbitrary<object>;
 }
 
 /** What fields may be, beside anything, by their names as the proto writes them. */
@@ -74,6 +76,11 @@ export function anyRequests({ texts, wholes, only }: Vocabulary): AnyRequests {
     streams: (rpc) => methods.get(rpc)?.responseStream === true,
     any(rpc, rarity) {
       const type = methods.get(rpc)?.resolvedRequestType;
+      if (!type) throw new Error(`the contract has no RPC ${rpc}`);
+      return message(type, rarity);
+    },
+    anyAnswer(rpc, rarity) {
+      const type = methods.get(rpc)?.resolvedResponseType;
       if (!type) throw new Error(`the contract has no RPC ${rpc}`);
       return message(type, rarity);
     },

@@ -97,7 +97,7 @@ function toPsi({ some, full }: Pressure): PsiStats {
 }
 
 function toPsiData(line: PressureLine): NonNullable<PsiStats['Some']> {
-  return { Total: String(line.totalNs), Avg10: line.avg10, Avg60: line.avg60, Avg300: line.avg300 };
+  return { Total: whole(line.totalNs), Avg10: line.avg10, Avg60: line.avg60, Avg300: line.avg300 };
 }
 
 /**
@@ -120,6 +120,11 @@ function toInterface(one: InterfaceCounters): NetworkInterfaceUsage {
   };
 }
 
-function uint(value: bigint): { value: string } {
-  return { value: String(value) };
+function uint(value: bigint): { value: number | string } {
+  return { value: whole(value) };
+}
+
+/** A number where it is exact, which is cheaper than text. */
+function whole(value: bigint): number | string {
+  return value <= Number.MAX_SAFE_INTEGER ? Number(value) : String(value);
 }
