@@ -74,9 +74,37 @@ export class StatsReader {
 
   /** A sandbox's usage. */
   async sandbox(sandbox: Sandbox): Promise<SandboxUsage> {
+    return this.#sandbox(sandbox, this.#containersBySandbox().get(sandbox.id) ?? []);
+  }
+
+  /** A sandbox's usage; undefined for one that is not ready, is removed meanwhile, or cannot be read. */
+  async ifReady(sandbox: Sandbox): Promise<SandboxUsage | undefined> {
+    return this.#ifReady(sandbox, this.#containersBySandbox().get(sandbox.id) ?? []);
+  }
+
+  /** The usage of all that are ready among these, each read beside the others. */
+  async ready(sandboxes: readonly Sandbox[]): Promise<{ sandbox: Sandbox; usage: SandboxUsage }[]> {
+    const containers = this.#containersBySandbox();
+    const read = await Promise.all(
+      sandboxes.map(async (sandbox) => ({ sandbox, usage: await this.#ifReady(sandbox, containers.get(sandbox.id) ?? []) })),
+    );
+    return read.flatMap(({ sandbox, usage }) => (usage === undefined ? [] : [{ sandbox, usage }]));
+  }
+
+  async #ifReady(sandbox: Sandbox, own: readonly Container[]): Promise<SandboxUsage | undefined> {
+    if (!sandbox.isReady) return undefined;
+    try {
+      const usage = await this.#sandbox(sandbox, own);
+      return sandbox.isReady ? usage : undefined;
+    } catch (error) {
+      this.#parts.log.warn({ podSandboxId: sandbox.id, error: messageOf(error) }, 'the stats of a pod sandbox could not be read');
+      return undefined;
+    }
+  }
+
+  async #sandbox(sandbox: Sandbox, own: readonly Container[]): Promise<SandboxUsage> {
     const { runtimes, namespace, kernel } = this.#parts;
     const runtime = runtimes.of(sandbox.record.runtimeHandler);
-    const own = [...this.#parts.containers.values()].filter((container) => container.sandboxId === sandbox.id);
     const ofPod = podCgroup(sandbox, runtime, namespace);
     const netns = sandbox.record.namespaces.net;
     const [cgroup, interfaces, containers] = await Promise.all([
@@ -89,16 +117,14 @@ export class StatsReader {
     return { atNs, cgroup: cgroup ?? nothing, nanoCores, interfaces: interfaces ?? [], containers };
   }
 
-  /** A sandbox's usage; undefined for one that is not ready, is removed meanwhile, or cannot be read. */
-  async ifReady(sandbox: Sandbox): Promise<SandboxUsage | undefined> {
-    if (!sandbox.isReady) return undefined;
-    try {
-      const usage = await this.sandbox(sandbox);
-      return sandbox.isReady ? usage : undefined;
-    } catch (error) {
-      this.#parts.log.warn({ podSandboxId: sandbox.id, error: messageOf(error) }, 'the stats of a pod sandbox could not be read');
-      return undefined;
+  #containersBySandbox(): ReadonlyMap<string, readonly Container[]> {
+    const bySandbox = new Map<string, Container[]>();
+    for (const container of this.#parts.containers.values()) {
+      const known = bySandbox.get(container.sandboxId);
+      if (known === undefined) bySandbox.set(container.sandboxId, [container]);
+      else known.push(container);
     }
+    return bySandbox;
   }
 
   #usage(container: Container, cgroup: CgroupStats | undefined): ContainerUsage {

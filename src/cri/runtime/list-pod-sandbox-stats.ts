@@ -9,10 +9,8 @@ import { toPodSandboxStats } from './stats-message.ts';
 export function listPodSandboxStats({ parts, stats, mountpoint }: StatsDeps): RpcHandlers['ListPodSandboxStats'] {
   return async (request) => {
     const chosen = [...parts.sandboxes.values()].filter((sandbox) => sandboxStatsFit(sandbox, request.filter));
-    const read = await Promise.all(chosen.map(async (sandbox) => ({ sandbox, usage: await stats.ifReady(sandbox) })));
-    return {
-      stats: read.flatMap(({ sandbox, usage }) => (usage === undefined ? [] : [toPodSandboxStats(sandbox, usage, mountpoint())])),
-    };
+    const read = await stats.ready(chosen);
+    return { stats: read.map(({ sandbox, usage }) => toPodSandboxStats(sandbox, usage, mountpoint())) };
   };
 }
 
