@@ -53,25 +53,27 @@ export function toPodSandboxStats(sandbox: Sandbox, usage: SandboxUsage, mountpo
       cpu: toCpu(cgroup, usage.nanoCores, timestamp),
       memory: toMemory(cgroup, timestamp),
       network: toNetwork(interfaces, timestamp),
-      process: { timestamp, processCount: uint(cgroup.pids?.current ?? 0n) },
+      process: cgroup.pids === undefined ? null : { timestamp, processCount: uint(cgroup.pids.current) },
       containers: usage.containers.map((one) => toContainerStats(one.container, one.usage, mountpoint)),
       io: cgroup.io === undefined ? null : { timestamp, psi: toPsi(cgroup.io.pressure) },
     },
   };
 }
 
-function toCpu({ cpu }: CgroupStats, nanoCores: bigint | undefined, timestamp: string): CpuUsage {
+/** Null for what has no cgroup, as a container that has ended: 0 would look like a counter that began anew. */
+function toCpu({ cpu }: CgroupStats, nanoCores: bigint | undefined, timestamp: string): CpuUsage | null {
+  if (cpu === undefined) return null;
   return {
     timestamp,
-    usageCoreNanoSeconds: uint(cpu?.usageNs ?? 0n),
+    usageCoreNanoSeconds: uint(cpu.usageNs),
     usageNanoCores: nanoCores === undefined ? null : uint(nanoCores),
-    psi: cpu?.pressure === undefined ? null : toPsi(cpu.pressure),
+    psi: cpu.pressure === undefined ? null : toPsi(cpu.pressure),
   };
 }
 
 /** Without a limit nothing is "available": the field then says 0, as containerd and CRI-O have it. */
-function toMemory({ memory }: CgroupStats, timestamp: string): MemoryUsage {
-  if (memory === undefined) return { timestamp, workingSetBytes: uint(0n), usageBytes: uint(0n) };
+function toMemory({ memory }: CgroupStats, timestamp: string): MemoryUsage | null {
+  if (memory === undefined) return null;
   const { limitBytes, workingSetBytes } = memory;
   const available = limitBytes === undefined || limitBytes < workingSetBytes ? 0n : limitBytes - workingSetBytes;
   return {
