@@ -1,6 +1,7 @@
 // How much memory the Stream RPCs hold at a time, with 100 containers and with 1,000: what lives after a collection at
-// each message, less what lived before the call. A server on fakes, so that nothing else moves; its client, another
-// process, reads nothing until the server waits for it, and then message by message.
+// each message, less what lived before the call. The bytes of each Pod and container in lists, which stay between calls,
+// lived before: they are no call's. A server on fakes, so that nothing else moves; its client, another process, reads
+// nothing until the server waits for it, and then message by message.
 //   node --expose-gc --import tsx hack/bench/streamed-lists.ts     prints JSON; bench.ts runs it
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
