@@ -101,11 +101,13 @@ export class WireWriter {
   close(lengthAt: number): void {
     const from = lengthAt + 1;
     const length = this.#at - from;
-    if (length > 127) {
-      const more = Math.ceil(Math.log2(length + 1) / 7) - 1;
-      this.#makeRoom(more);
-      this.#bytes.copyWithin(from + more, from, this.#at);
+    if (length <= 127) {
+      this.#bytes[lengthAt] = length;
+      return;
     }
+    const more = Math.ceil(Math.log2(length + 1) / 7) - 1;
+    this.#makeRoom(more);
+    this.#bytes.copyWithin(from + more, from, this.#at);
     this.#at = lengthAt;
     this.varint(length);
     this.#at += length;
