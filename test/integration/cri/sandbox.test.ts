@@ -275,7 +275,10 @@ describe('a pod sandbox', function () {
     const resources = { cpuShares: 512, memoryLimitInBytes: 64 * 2 ** 20, unified: { 'memory.low': '0' } };
     await cri().call('UpdatePodSandboxResources', { podSandboxId: pod.id, overhead: { cpuShares: 4 }, resources });
     await cri().refuse('UpdatePodSandboxResources', { podSandboxId: 'f'.repeat(64) }, 'NOT_FOUND');
-    const after = ['4', '512', String(64 * 2 ** 20), { 'memory.low': '0' }];
+    assert.deepEqual(await told(), ['4', '512', String(64 * 2 ** 20), { 'memory.low': '0' }]);
+    // What is not given stays as it was.
+    await cri().call('UpdatePodSandboxResources', { podSandboxId: pod.id, overhead: { cpuShares: 8 } });
+    const after = ['8', '512', String(64 * 2 ** 20), { 'memory.low': '0' }];
     assert.deepEqual(await told(), after);
     await cri().restartPodwright();
     assert.deepEqual(await told(), after);
