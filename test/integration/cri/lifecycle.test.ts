@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { configuredImage } from '../../../hack/images/catalogue.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import type { Pod } from '../../support/cri-pod.ts';
-import { run } from '../../support/node/run.ts';
 
 const unknownId = 'f'.repeat(64);
 /** Says when it listens, and ends with 3 on a TERM. */
@@ -213,15 +211,16 @@ describe("a container's life", function () {
   });
 
   it('comes out of a retry whose first caller had given up (#13)', async () => {
-    // A profile that nobody writes yet holds the creation up.
-    const localhostRef = path.join(await cri().folder(), 'profile.json');
-    await run('mkfifo', [localhostRef]);
-    const config = pod.containerConfig({ linux: { securityContext: { seccomp: { profileType: 'Localhost', localhostRef } } } });
-    const request = { podSandboxId: pod.id, config, sandboxConfig: pod.config };
-    const answer = await cri().client.call('CreateContainer', request, { deadline: Date.now() + 500 });
+    const request = { podSandboxId: pod.id, config: pod.containerConfig(), sandboxConfig: pod.config };
+    // A containerd that stands still holds the creation up.
+    const containerd = cri().node.containerd.pid;
+    assert.ok(containerd);
+    process.kill(containerd, 'SIGSTOP');
+    const answer = await cri()
+      .client.call('CreateContainer', request, { deadline: Date.now() + 500 })
+      .finally(() => process.kill(containerd, 'SIGCONT'));
     assert.equal(answer.code, 4);
     const retry = cri().call('CreateContainer', request);
-    await writeFile(localhostRef, '{"defaultAction":"SCMP_ACT_ALLOW"}');
     const { containerId } = await retry;
     const { containers } = await cri().call('ListContainers', { filter: { podSandboxId: pod.id } });
     assert.deepEqual(containers.map(({ id }) => id), [containerId]);
