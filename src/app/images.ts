@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import type { Config } from '../config/config.ts';
 import type { Containerd } from '../containerd/client.ts';
@@ -18,6 +19,9 @@ import type { Log } from '../lib/log.ts';
 import type { Folders } from '../pod/folders.ts';
 import { snapshotterOf } from './runtimes.ts';
 
+// More at a time wait for the disk rather than for a processor.
+const MOST_UNPACKS = 4;
+
 /** Everything about images, in step with containerd from here on. */
 export interface ImageParts {
   readonly store: ImageStore;
@@ -37,14 +41,25 @@ export async function buildImages(options: {
   readonly log: Log;
 }): Promise<ImageParts> {
   const { config, containerd, clock, log } = options;
-  const { snapshotter, configPath, sandbox, pinned, maxConcurrentPulls, noProgressTimeout } = config.images;
-  const { leases, content } = containerd;
+  const { snapshotter, configPath, sandbox, pinned, maxConcurrentPulls, maxConcurrentUnpacks, noProgressTimeout } = config.images;
+  const { leases, content, introspection } = containerd;
   const snapshots = (name: string): Snapshots => containerd.snapshots(name);
   const platform = hostPlatform();
   const store = new ImageStore({ records: containerd.images, content, platform, log });
-  const unpacker = new Unpacker({ content, diff: containerd.diff, leases, snapshots, platform, log });
+  const unpacker = new Unpacker({
+    content,
+    diff: containerd.diff,
+    leases,
+    snapshots,
+    introspection,
+    platform,
+    log,
+    maxConcurrent: maxConcurrentUnpacks > 0 ? maxConcurrentUnpacks : Math.min(availableParallelism(), MOST_UNPACKS),
+  });
   const puller = new ImagePuller({
     records: containerd.images,
+    content,
+    leases,
     transfer: containerd.transfer,
     unpacker,
     store,
@@ -126,9 +141,10 @@ function followImages(containerd: Containerd, store: ImageStore, puller: ImagePu
     });
   };
   const ended = containerd.events.openEvents({
-    filters: ['topic~="^/images/"'],
+    filters: ['topic~="^/images/"', 'topic=="/content/create"'],
     onEvent(event) {
-      if (event.type === 'imageCreate' || event.type === 'imageUpdate' || event.type === 'imageDelete') refresh(event.name);
+      if (event.type === 'contentCreate') puller.blobArrived(event.digest);
+      else if (event.type === 'imageCreate' || event.type === 'imageUpdate' || event.type === 'imageDelete') refresh(event.name);
     },
     onGap: async () => {
       await store.resync();

@@ -60,6 +60,8 @@ export interface ImagesConfig {
   readonly pinned: readonly string[];
   /** Pulls at the same time; 0 for any number. */
   readonly maxConcurrentPulls: number;
+  /** Layers unpacked at the same time, of all pulls together; 0 for what fits the machine, 1 leaves it to containerd. */
+  readonly maxConcurrentUnpacks: number;
   /** Seconds that a registry may keep a pull waiting without a byte; 0 for ever. */
   readonly noProgressTimeout: number;
 }
@@ -200,6 +202,7 @@ export const schema: Nodes<Config> = {
     sandbox: text('registry.k8s.io/pause:3.10.2', 'The image of the pause container.', imageReference),
     pinned: list([], "Further images, as names or globs, that the kubelet's image collection leaves alone.", imagePatterns),
     maxConcurrentPulls: integer(0, 'How many images are pulled at the same time; 0 is any number.', count),
+    maxConcurrentUnpacks: integer(0, 'How many layers are unpacked at the same time; 0 is one a processor, at most 4, and 1 leaves it to containerd.', count),
     noProgressTimeout: integer(300, 'Seconds a registry may keep a pull waiting without a byte; 0 is for ever.', count),
   }),
   cni: table('The Pod network.', {

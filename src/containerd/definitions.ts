@@ -68,6 +68,7 @@ const FILES: readonly string[] = [
   'services/transfer/v1/transfer.proto',
   'services/version/v1/version.proto',
   'events/container.proto',
+  'events/content.proto',
   'events/image.proto',
   'events/task.proto',
   'types/introspection.proto',

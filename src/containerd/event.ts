@@ -36,6 +36,7 @@ export type ContainerdEvent = Happened &
       }
     | { readonly type: 'containerCreate' | 'containerUpdate' | 'containerDelete'; readonly containerId: string }
     | { readonly type: 'imageCreate' | 'imageUpdate' | 'imageDelete'; readonly name: string }
+    | { readonly type: 'contentCreate'; readonly digest: string }
     | { readonly type: 'other' }
   );
 
@@ -74,6 +75,8 @@ export function toEvent(types: TypeUrls, envelope: Envelope__Output): Containerd
       return { ...happened, type: 'imageUpdate', name: types.decode('containerd.services.images.v1.ImageUpdate', any).name };
     case '/images/delete':
       return { ...happened, type: 'imageDelete', name: types.decode('containerd.services.images.v1.ImageDelete', any).name };
+    case '/content/create':
+      return { ...happened, type: 'contentCreate', digest: types.decode('containerd.events.ContentCreate', any).digest };
     default:
       return { ...happened, type: 'other' };
   }

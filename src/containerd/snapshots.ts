@@ -72,15 +72,16 @@ export class Snapshots {
 
   /**
    * Freezes the writable snapshot `key` as the layer `name`, under which others can stand on it; `key` is gone then.
-   * `alreadyExists` where there is a layer of that name.
+   * `alreadyExists` where there is a layer of that name. A snapshot that was prepared on nothing is put on the layer
+   * `parent`, where that is given and the snapshotter has the capability `rebase`; another leaves it out silently.
    */
   async commit(
     name: string,
     key: string,
     labels: Readonly<Record<string, string>> = {},
-    options?: CallOptions,
+    { parent = '', ...options }: CallOptions & { readonly parent?: string } = {},
   ): Promise<void> {
-    const request = { snapshotter: this.#snapshotter, name, key, labels };
+    const request = { snapshotter: this.#snapshotter, name, key, labels, parent };
     await this.#rpc.unary(this.#methods.Commit, request, `commit ${this.#nameOf(key)} as "${name}"`, options);
   }
 

@@ -1,6 +1,7 @@
 import type { ContainerCreate__Output } from '../types/containerd/containerd/events/ContainerCreate.ts';
 import type { ContainerDelete__Output } from '../types/containerd/containerd/events/ContainerDelete.ts';
 import type { ContainerUpdate__Output } from '../types/containerd/containerd/events/ContainerUpdate.ts';
+import type { ContentCreate__Output } from '../types/containerd/containerd/events/ContentCreate.ts';
 import type { TaskCreate__Output } from '../types/containerd/containerd/events/TaskCreate.ts';
 import type { TaskDelete__Output } from '../types/containerd/containerd/events/TaskDelete.ts';
 import type { TaskExit__Output } from '../types/containerd/containerd/events/TaskExit.ts';
@@ -52,6 +53,7 @@ export interface Decodable {
   'containerd.events.ContainerCreate': ContainerCreate__Output;
   'containerd.events.ContainerDelete': ContainerDelete__Output;
   'containerd.events.ContainerUpdate': ContainerUpdate__Output;
+  'containerd.events.ContentCreate': ContentCreate__Output;
   'containerd.events.TaskCreate': TaskCreate__Output;
   'containerd.events.TaskDelete': TaskDelete__Output;
   'containerd.events.TaskExit': TaskExit__Output;

@@ -116,11 +116,17 @@ export class ImageStore {
     });
   }
 
-  /** Reads what the content behind `target` is, once. Fails with notFound where nothing fits the platform. */
-  async details(target: Descriptor, options: CallOptions = {}): Promise<ImageDetails> {
+  /**
+   * Reads what the content behind `target` is, once; through `content` where it may be still on its way. Fails with
+   * notFound where nothing fits the platform.
+   */
+  async details(
+    target: Descriptor,
+    { content = this.#content, ...options }: CallOptions & { readonly content?: Pick<ContentStore, 'read'> } = {},
+  ): Promise<ImageDetails> {
     const known = this.#details.get(target.digest);
     if (known !== undefined) return known;
-    const details = await readImageDetails(this.#content, target, this.#platform, options);
+    const details = await readImageDetails(content, target, this.#platform, options);
     this.#details.set(target.digest, details);
     return details;
   }

@@ -37,7 +37,7 @@ const MAX_DEPTH = 4;
  * `platform` or when content is missing, with invalidArgument when it is no container image.
  */
 export async function readImageDetails(
-  content: ContentStore,
+  content: Pick<ContentStore, 'read'>,
   target: Descriptor,
   platform: Platform,
   options: CallOptions = {},
@@ -66,9 +66,20 @@ export interface ImageLayer {
   readonly chainId: string;
 }
 
-/** The layers of an image from the lowest up. Fails as readImageDetails does. */
+/** The layers of an image as its manifest has them, from the lowest up. Fails as readImageDetails does. */
+export async function readLayerBlobs(
+  content: Pick<ContentStore, 'read'>,
+  target: Descriptor,
+  platform: Platform,
+  options: CallOptions = {},
+): Promise<Descriptor[]> {
+  const { manifest } = await findManifest(content, target, platform, options);
+  return manifest.layers.map(toDescriptor);
+}
+
+/** The layers of an image from the lowest up, and what its configuration says of them. Fails as readImageDetails does. */
 export async function readImageLayers(
-  content: ContentStore,
+  content: Pick<ContentStore, 'read'>,
   target: Descriptor,
   platform: Platform,
   options: CallOptions = {},
@@ -79,11 +90,15 @@ export async function readImageLayers(
     const counts = `${manifest.layers.length} layers in its manifest and ${diffIds.length} in its configuration`;
     throw new CodedError('invalidArgument', `image ${manifest.config.digest} has ${counts}`);
   }
-  return manifest.layers.map(({ mediaType, digest, sizeBytes }, position) => ({
-    descriptor: { mediaType, digest, size: sizeBytes, annotations: {} },
+  return manifest.layers.map((blob, position) => ({
+    descriptor: toDescriptor(blob),
     diffId: diffIds[position] ?? '',
     chainId: chainIdOf(diffIds.slice(0, position + 1)),
   }));
+}
+
+function toDescriptor({ mediaType, digest, sizeBytes }: Blob): Descriptor {
+  return { mediaType, digest, size: sizeBytes, annotations: {} };
 }
 
 interface FoundManifest {
@@ -95,7 +110,7 @@ interface FoundManifest {
 }
 
 async function findManifest(
-  content: ContentStore,
+  content: Pick<ContentStore, 'read'>,
   target: Descriptor,
   platform: Platform,
   options: CallOptions,

@@ -72,10 +72,18 @@ export interface SnapshotInfo {
   readonly kind: 'view' | 'active' | 'committed' | 'unknown';
 }
 
-/** Snapshots of one snapshotter. `usage` and `stat` fail with notFound, `commit` with alreadyExists. */
+/**
+ * Snapshots of one snapshotter. `usage` and `stat` fail with notFound, `commit` with alreadyExists. With a `parent` it
+ * is put on that layer only now, for which the snapshotter needs the capability `rebase`.
+ */
 export interface Snapshots {
   prepare(key: string, parent: string, labels?: Readonly<Record<string, string>>, options?: CallOptions): Promise<Mount[]>;
-  commit(name: string, key: string, labels?: Readonly<Record<string, string>>, options?: CallOptions): Promise<void>;
+  commit(
+    name: string,
+    key: string,
+    labels?: Readonly<Record<string, string>>,
+    options?: CallOptions & { readonly parent?: string },
+  ): Promise<void>;
   view(key: string, parent: string, labels?: Readonly<Record<string, string>>, options?: CallOptions): Promise<Mount[]>;
   remove(key: string, options?: CallOptions): Promise<void>;
   usage(key: string, options?: CallOptions): Promise<{ readonly sizeBytes: bigint; readonly inodes: bigint }>;
@@ -123,9 +131,19 @@ export interface TransferPullOptions {
   readonly credentials?: (host: string) => Promise<Credentials | undefined>;
   readonly onProgress?: (progress: TransferProgress) => void;
   readonly signal?: AbortSignal;
+  /** What holds on to all that comes in; without one containerd makes its own, until the record is there. */
+  readonly lease?: string;
 }
 
 /** containerd's Transfer service, from a registry into its store. */
 export interface Transfer {
   pull(options: TransferPullOptions): Promise<void>;
+}
+
+/** What containerd is made of: its plugins that any of the filters matches. */
+export interface Introspection {
+  plugins(
+    filters: readonly string[],
+    options?: CallOptions,
+  ): Promise<readonly { readonly id: string; readonly capabilities: readonly string[] }[]>;
 }

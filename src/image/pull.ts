@@ -12,11 +12,12 @@ import { parseReference, registryHost, tryParseReference } from './reference.ts'
 import { anonymousAuth } from './registry-auth.ts';
 import { registryEndpoints } from './registry-hosts.ts';
 import { SharedWork } from './shared-work.ts';
+import { UnpackAhead } from './unpack-ahead.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { Image } from './image.ts';
 import type { ImageStore } from './image-store.ts';
-import type { Descriptor, ImageRecords, Platform, Transfer, TransferPullOptions } from './ports.ts';
+import type { ContentStore, Descriptor, ImageRecords, Leases, Platform, Transfer, TransferPullOptions } from './ports.ts';
 import type { Reference } from './reference.ts';
 import type { RegistryAuth } from './registry-auth.ts';
 import type { PackedImage, Unpacker } from './unpack.ts';
@@ -24,8 +25,10 @@ import type { PackedImage, Unpacker } from './unpack.ts';
 /** What pulls are made with. */
 export interface ImagePullerOptions {
   readonly records: ImageRecords;
+  readonly content: Pick<ContentStore, 'read'>;
+  readonly leases: Leases;
   readonly transfer: Transfer;
-  readonly unpacker: Pick<Unpacker, 'isUnpacked' | 'unpack'>;
+  readonly unpacker: Pick<Unpacker, 'isParallel' | 'isUnpacked' | 'unpack' | 'unpackArriving'>;
   readonly store: ImageStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -73,6 +76,14 @@ interface PullJob {
   readonly log: Log;
 }
 
+/** One that has begun. */
+interface LeasedJob extends PullJob {
+  /** Holds on to all of it. */
+  readonly lease: string;
+  /** Whether podwright unpacks it, layers side by side, as they come in. */
+  readonly isAhead: boolean;
+}
+
 const NO_PROGRESS_TIMEOUT_MS = 5 * 60_000;
 const REPORT_INTERVAL_MS = 10_000;
 // The record that a pull leaves when podwright dies in it; containerd's collector takes it after this.
@@ -86,6 +97,7 @@ export class ImagePuller {
   readonly #permits: Permits;
   readonly #shared = new SharedWork<Image>();
   readonly #running = new Set<PullProgress>();
+  readonly #unpacking = new Set<UnpackAhead>();
   /** Pulls that are answered, as long as they have a record of their own. */
   readonly #puttingAway = new Set<Promise<unknown>>();
   readonly #ended = { succeeded: 0, failed: 0, bytes: 0 };
@@ -170,6 +182,11 @@ export class ImagePuller {
     if (image !== undefined && !image.pinned && this.#pins.pin(image)) await this.reconcilePins([image]);
   }
 
+  /** Takes in that a blob has come into the content store, whoever fetched it. */
+  blobArrived(digest: string): void {
+    for (const ahead of this.#unpacking) ahead.arrived(digest);
+  }
+
   /** Resolves when the pulls that were answered so far hold on to nothing any more; never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#puttingAway);
@@ -198,7 +215,7 @@ export class ImagePuller {
       void this.#watch(reference, progress, log, ended.signal, stalled);
       const either = AbortSignal.any([signal, stalled.signal]);
       const named = deferred<Image>();
-      const whole = this.#pullAndName({ ...job, signal: either }, endpoints, progress, (image) => named.resolve(image));
+      const whole = this.#pullLeased({ ...job, signal: either }, endpoints, progress, (image) => named.resolve(image));
       const image = await Promise.race([named.promise, whole]);
       this.#putAway(whole);
       const durationMs = Number(clock.nowNs() / 1_000_000n) - startMs;
@@ -228,37 +245,56 @@ export class ImagePuller {
   }
 
   /**
-   * The transfer writes its record under a name of its own, and the image gets its names when all is known to be
-   * good: a pull that is cancelled, or finds nothing for this platform, never moves or leaves a tag. Until then that
-   * record keeps what was pulled, as containerd's own lease does during the transfer. Whoever waits for the image is
-   * told by `onNamed`, before the record is put away; and it is named as soon as containerd says that the record is
-   * there, while the transfer gives back its lease.
+   * Under a lease of its own from the first call on: containerd's collector takes the streams of a namespace in which
+   * there is nothing yet for left over, and the transfer then does not find them.
    */
-  async #pullAndName(
+  async #pullLeased(
     job: PullJob,
     endpoints: ReadonlySet<string>,
     progress: PullProgress,
     onNamed: (image: Image) => void,
   ): Promise<Image> {
-    const { reference, auth, snapshotter, signal, log } = job;
+    const { unpacker, leases } = this.#options;
+    return leases.withLease({ 'podwright.io/pull': 'true' }, async (lease) => {
+      const isAhead = await unpacker.isParallel(job.snapshotter, { signal: job.signal });
+      return this.#pullAndName({ ...job, lease, isAhead }, endpoints, progress, onNamed);
+    });
+  }
+
+  /**
+   * The transfer writes its record under a name of its own, and the image gets its names when all is known to be
+   * good: a pull that is cancelled, or finds nothing for this platform, never moves or leaves a tag. Until then that
+   * record keeps what was pulled, and so does the lease. Whoever waits for the image is told by `onNamed`, before both
+   * are put away; and it is named as soon as containerd says that the record is there, while the transfer ends.
+   */
+  async #pullAndName(
+    job: LeasedJob,
+    endpoints: ReadonlySet<string>,
+    progress: PullProgress,
+    onNamed: (image: Image) => void,
+  ): Promise<Image> {
+    const { reference, auth, snapshotter, signal, log, lease } = job;
     const { records, platform, hostsDir } = this.#options;
     const imageName = `${PULLING_PREFIX}${randomUUID()}`;
     const bearer = this.#bearerHeader(reference, auth, endpoints, log);
     const saved = deferred();
-    // What ends the transfer must not reach it any more once only its lease is left to be given back.
-    const transferring = followSignal(signal);
+    const ahead = job.isAhead ? this.#unpackAhead(job) : undefined;
+    // What ends the transfer must not reach it any more once all of it is done.
+    const transferring = followSignal(ahead === undefined ? signal : AbortSignal.any([signal, ahead.broken]));
     const transferred = this.#transfer({
       reference: reference.name,
       imageName,
       imageLabels: { 'containerd.io/gc.expire': new Date(this.#nowMs() + PULLING_EXPIRE_MS).toISOString() },
       platform,
-      snapshotter,
+      snapshotter: job.isAhead ? undefined : snapshotter,
+      lease,
       ...(hostsDir !== undefined && hostsDir !== '' && { hostsDir }),
       ...(bearer !== undefined && { headers: { Authorization: bearer } }),
       credentials: async (host) => auth.forHost(host, endpoints),
       onProgress: (line) => {
         const { isUnpacking } = progress;
         progress.observe(line, this.#nowMs());
+        ahead?.observe(line, progress.target);
         if (progress.isUnpacking && !isUnpacking) this.#readAhead(progress, signal);
         if (progress.saved !== undefined) saved.resolve();
       },
@@ -268,11 +304,13 @@ export class ImagePuller {
       await Promise.race([saved.promise, transferred]);
       transferring.letGo();
       const target = progress.saved ?? (await records.get(imageName, { signal })).target;
-      const image = await this.#name(job, target, progress);
+      const image = await this.#name(job, target, progress, ahead);
       onNamed(image);
       return image;
+    } catch (error) {
+      throw ahead?.broken.aborted === true ? ahead.broken.reason : error;
     } finally {
-      await Promise.allSettled([transferred]);
+      await Promise.allSettled([transferred, this.#stop(ahead)]);
       await this.#dropRecord(imageName);
     }
   }
@@ -283,15 +321,27 @@ export class ImagePuller {
     if (target !== undefined) this.#options.store.details(target, { signal }).catch(() => {});
   }
 
+  #unpackAhead({ snapshotter, signal, lease }: LeasedJob): UnpackAhead {
+    const { content, store, unpacker } = this.#options;
+    const ahead = new UnpackAhead({ content, store, unpacker, snapshotter, lease, signal });
+    this.#unpacking.add(ahead);
+    return ahead;
+  }
+
+  async #stop(ahead: UnpackAhead | undefined): Promise<void> {
+    await ahead?.stop();
+    if (ahead !== undefined) this.#unpacking.delete(ahead);
+  }
+
   /** Sees to it that a pulled image is unpacked, and gives it its names. */
-  async #name(job: PullJob, target: Descriptor, progress: PullProgress): Promise<Image> {
+  async #name(job: LeasedJob, target: Descriptor, progress: PullProgress, ahead: UnpackAhead | undefined): Promise<Image> {
     const { reference, signal } = job;
     const { store } = this.#options;
     const { id, chainId } = await store.details(target, { signal });
     const before = store.find(reference.name);
     const unpackRest = async (): Promise<void> => {
       // What this pull saw unpacked need not be looked for.
-      if (!progress.isUnpacking) await this.#unpackRest({ id, chainId, target }, job);
+      if (!progress.isUnpacking && (await ahead?.finish()) !== id) await this.#unpackRest({ id, chainId, target }, job);
     };
     // Where the name is this image's already, it gives nothing away too early.
     const isNew = before?.id !== id;
@@ -308,14 +358,17 @@ export class ImagePuller {
    * containerd unpacks for the snapshotters that its transfer plugin is configured for, and fails for another before
    * anything is fetched. That is then pulled as it is.
    */
-  async #transfer(options: TransferPullOptions & { readonly snapshotter: string }): Promise<void> {
+  async #transfer(options: TransferPullOptions): Promise<void> {
     const { transfer, log } = this.#options;
     const { snapshotter } = options;
-    const isKnown = !this.#notUnpacked.has(snapshotter);
+    if (snapshotter === undefined || this.#notUnpacked.has(snapshotter)) {
+      await transfer.pull({ ...options, snapshotter: undefined });
+      return;
+    }
     try {
-      await transfer.pull({ ...options, snapshotter: isKnown ? snapshotter : undefined });
+      await transfer.pull(options);
     } catch (error) {
-      if (!isKnown || !isNotUnpacked(error)) throw error;
+      if (!isNotUnpacked(error)) throw error;
       this.#notUnpacked.add(snapshotter);
       const hint = 'an unpack_config for it in [plugins."io.containerd.transfer.v1.local"] makes containerd unpack while it pulls';
       log.info({ snapshotter, hint }, 'containerd does not unpack for this snapshotter, so podwright does');
@@ -323,11 +376,11 @@ export class ImagePuller {
     }
   }
 
-  /** Unpacks what containerd did not, one layer after the other. */
-  async #unpackRest(image: PackedImage, { snapshotter, signal }: PullJob): Promise<void> {
+  /** Unpacks what was not unpacked while it came in. */
+  async #unpackRest(image: PackedImage, { snapshotter, signal, lease }: LeasedJob): Promise<void> {
     const { unpacker } = this.#options;
     if (await unpacker.isUnpacked(image.chainId, snapshotter, { signal })) return;
-    await unpacker.unpack(image, snapshotter, { signal });
+    await unpacker.unpack(image, snapshotter, { signal, lease });
   }
 
   #bearerHeader(reference: Reference, auth: RegistryAuth, endpoints: ReadonlySet<string>, log: Log): string | undefined {

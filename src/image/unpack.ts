@@ -1,18 +1,23 @@
-import { randomUUID } from 'node:crypto';
-import { CodedError, isKind, messageOf, wrapError } from '../lib/errors.ts';
+import { wrapError } from '../lib/errors.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import type { Log } from '../lib/log.ts';
-import { readImageLayers } from './image.ts';
+import { readImageLayers, readLayerBlobs } from './image.ts';
+import { LayerWork } from './layer-work.ts';
+import { ParallelUnpack } from './parallel-unpack.ts';
+import type { ArrivingContent } from './arriving-content.ts';
 import type { ImageLayer } from './image.ts';
-import type { CallOptions, ContentStore, Descriptor, Diff, Leases, Platform, Snapshots } from './ports.ts';
+import type { CallOptions, ContentStore, Descriptor, Diff, Introspection, Leases, Platform, Snapshots } from './ports.ts';
 
 export interface UnpackerOptions {
   readonly content: ContentStore;
   readonly diff: Diff;
   readonly leases: Leases;
-  readonly snapshots: (snapshotter: string) => Pick<Snapshots, 'stat' | 'prepare' | 'commit' | 'remove'>;
+  readonly snapshots: (snapshotter: string) => Pick<Snapshots, 'stat' | 'prepare' | 'view' | 'commit' | 'remove'>;
+  readonly introspection: Introspection;
   readonly platform: Platform;
   readonly log: Log;
+  /** How many layers are unpacked at the same time, of all images together. One after the other where it is 1. */
+  readonly maxConcurrent?: number;
 }
 
 /** What is unpacked. */
@@ -22,21 +27,38 @@ export interface PackedImage {
   readonly target: Descriptor;
 }
 
+// The one whose layers are plain folders, which can be looked at before they are put together.
+const PARALLEL_SNAPSHOTTER = 'overlayfs';
+
 /**
- * Unpacks images that are here for snapshotters that have not got their layers: those of a second handler, or after
- * somebody imported an image without unpacking it. A pull has containerd's Transfer service do this, which is faster.
+ * Unpacks images for snapshotters that have not got their layers: those that are being pulled, several layers at a time
+ * where the snapshotter can; and those that are here, for a second handler, or after somebody imported an image without
+ * unpacking it.
  */
 export class Unpacker {
   readonly #options: UnpackerOptions;
   readonly #lock = new KeyedLock();
+  readonly #parallel: ParallelUnpack;
 
   constructor(options: UnpackerOptions) {
     this.#options = options;
+    this.#parallel = new ParallelUnpack(options.maxConcurrent ?? 1);
+  }
+
+  /**
+   * Whether layers for a snapshotter are unpacked side by side. containerd is asked each time: another one may have
+   * taken its place, and one that is too old leaves out silently what a layer stands on.
+   */
+  async isParallel(snapshotter: string, options: CallOptions = {}): Promise<boolean> {
+    const { introspection, maxConcurrent = 1 } = this.#options;
+    if (maxConcurrent <= 1 || snapshotter !== PARALLEL_SNAPSHOTTER) return false;
+    const plugins = await introspection.plugins([`type==io.containerd.snapshotter.v1,id==${snapshotter}`], options);
+    return plugins.some(({ id, capabilities }) => id === snapshotter && capabilities.includes('rebase'));
   }
 
   /** Whether a snapshotter has all of an image's layers. */
   async isUnpacked(chainId: string, snapshotter: string, options: CallOptions = {}): Promise<boolean> {
-    return chainId === '' || this.#has(chainId, snapshotter, options);
+    return chainId === '' || this.#work(snapshotter).has({ chainId }, options);
   }
 
   /**
@@ -57,52 +79,59 @@ export class Unpacker {
     });
   }
 
+  /**
+   * Unpacks an image for a snapshotter that takes its layers side by side, each as soon as it comes in. `details` are
+   * what the content behind `target` is found to be. Fails as `unpack` does.
+   */
+  async unpackArriving(
+    target: Descriptor,
+    details: Promise<Pick<PackedImage, 'id' | 'chainId'>>,
+    content: ArrivingContent,
+    snapshotter: string,
+    options: CallOptions & { readonly lease: string },
+  ): Promise<void> {
+    const { platform } = this.#options;
+    const blobs = await readLayerBlobs(content, target, platform, options);
+    // An image of another platform is none to go on with.
+    const named = details.then(() => readImageLayers(content, target, platform, options));
+    const whenHere = (digest: string, signal?: AbortSignal): Promise<void> => content.whenHere(digest, signal);
+    const isNew = (digest: string): boolean => content.isNew(digest);
+    try {
+      await this.#parallel.run({ blobs, named, whenHere, isNew }, this.#work(snapshotter), options);
+      await this.#keep(await details, snapshotter, options);
+    } catch (error) {
+      throw wrapError(`unpack image ${target.digest} for snapshotter "${snapshotter}"`, error);
+    }
+  }
+
   async #unpackUnder(image: PackedImage, snapshotter: string, options: CallOptions): Promise<void> {
     const { content, platform } = this.#options;
     const layers = await readImageLayers(content, image.target, platform, options);
-    let first = layers.length;
-    while (first > 0 && !(await this.#has(layers[first - 1]?.chainId ?? '', snapshotter, options))) first -= 1;
-    for (const [position, layer] of layers.entries()) {
-      if (position >= first) await this.#unpackLayer(layer, layers[position - 1]?.chainId ?? '', snapshotter, options);
+    const work = this.#work(snapshotter);
+    if (await this.isParallel(snapshotter, options)) {
+      const blobs = layers.map(({ descriptor }) => descriptor);
+      await this.#parallel.run({ blobs, named: Promise.resolve(layers) }, work, options);
+    } else {
+      await unpackInOrder(layers, work, options);
     }
-    // By this label containerd's collector knows that the image needs the snapshot.
-    await content.updateLabels(image.id, { [`containerd.io/gc.ref.snapshot.${snapshotter}`]: image.chainId }, options);
+    await this.#keep(image, snapshotter, options);
   }
 
-  async #unpackLayer(layer: ImageLayer, parent: string, snapshotter: string, options: CallOptions): Promise<void> {
-    const { diff } = this.#options;
-    const snapshots = this.#options.snapshots(snapshotter);
-    const key = `podwright-unpack-${randomUUID()}`;
-    const mounts = await snapshots.prepare(key, parent, {}, options);
-    try {
-      const { digest } = await diff.apply(layer.descriptor, mounts, options);
-      if (digest !== layer.diffId) {
-        throw new CodedError('dataLoss', `layer ${layer.descriptor.digest} holds ${digest} and not ${layer.diffId}, as the image's configuration has it`);
-      }
-      await snapshots.commit(layer.chainId, key, {}, options);
-    } catch (error) {
-      await this.#drop(key, snapshotter);
-      // A pull of another image with the same layer was faster.
-      if (!isKind(error, 'alreadyExists')) throw error;
-    }
+  /** Has containerd's collector know that the image needs its snapshots. */
+  async #keep({ id, chainId }: Pick<PackedImage, 'id' | 'chainId'>, snapshotter: string, options: CallOptions): Promise<void> {
+    await this.#options.content.updateLabels(id, { [`containerd.io/gc.ref.snapshot.${snapshotter}`]: chainId }, options);
   }
 
-  async #drop(key: string, snapshotter: string): Promise<void> {
-    try {
-      await this.#options.snapshots(snapshotter).remove(key);
-    } catch (error) {
-      if (isKind(error, 'notFound')) return;
-      this.#options.log.warn({ snapshotter, key, error: messageOf(error) }, 'could not remove a half unpacked layer, it goes with its lease');
-    }
+  #work(snapshotter: string): LayerWork {
+    const { diff, snapshots, log } = this.#options;
+    return new LayerWork({ diff, snapshots: snapshots(snapshotter), snapshotter, log });
   }
+}
 
-  async #has(chainId: string, snapshotter: string, options: CallOptions): Promise<boolean> {
-    try {
-      await this.#options.snapshots(snapshotter).stat(chainId, options);
-      return true;
-    } catch (error) {
-      if (isKind(error, 'notFound')) return false;
-      throw error;
-    }
+/** Gives a snapshotter those of `layers` that it lacks, from the lowest up. */
+async function unpackInOrder(layers: readonly ImageLayer[], work: LayerWork, options: CallOptions): Promise<void> {
+  const there = await work.claimAll(layers, options);
+  for (const [position, layer] of layers.entries()) {
+    if (position >= there) await work.unpackOn(layers[position - 1]?.chainId ?? '', layer, options);
   }
 }

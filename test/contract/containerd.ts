@@ -139,6 +139,32 @@ export function containerdContract(name: string, start: () => Promise<Containerd
         await assert.rejects(containerd.snapshots(SNAPSHOTTER).prepare(id, 'no-such-parent'), kind('notFound'));
       });
 
+      it('are put on a layer as late as they are committed, and held with it by a lease', async () => {
+        const snapshots = containerd.snapshots(SNAPSHOTTER);
+        const lease = await containerd.leases.create({ labels: {} });
+        for (const name of ['low', 'high']) await snapshots.prepare(`${id}-${name}-unpacking`, '', {}, { lease });
+        await assert.rejects(snapshots.commit(`${id}-high`, `${id}-high-unpacking`, {}, { lease, parent: `${id}-low` }), kind('notFound'));
+        await snapshots.commit(`${id}-low`, `${id}-low-unpacking`, {}, { lease });
+        await snapshots.commit(`${id}-high`, `${id}-high-unpacking`, {}, { lease, parent: `${id}-low` });
+        assert.equal((await snapshots.stat(`${id}-high`)).parent, `${id}-low`);
+        await assert.rejects(snapshots.remove(`${id}-low`), kind('failedPrecondition'));
+        await containerd.leases.delete(lease, { sync: true });
+        await assert.rejects(snapshots.stat(`${id}-low`), kind('notFound'));
+      });
+
+      it('of layers that are there are told of and held, to whoever asks for room for one', async () => {
+        const snapshots = containerd.snapshots(SNAPSHOTTER);
+        const [lease, second] = [await containerd.leases.create({ labels: {} }), await containerd.leases.create({ labels: {} })];
+        const labels = { 'containerd.io/snapshot.ref': `${id}-layer` };
+        await snapshots.prepare(`${id}-unpacking`, '', labels, { lease });
+        await snapshots.commit(`${id}-layer`, `${id}-unpacking`, labels, { lease });
+        await assert.rejects(snapshots.prepare(`${id}-again`, '', labels, { lease: second }), kind('alreadyExists'));
+        await containerd.leases.delete(lease, { sync: true });
+        assert.equal((await snapshots.stat(`${id}-layer`)).kind, 'committed');
+        await containerd.leases.delete(second, { sync: true });
+        await assert.rejects(snapshots.stat(`${id}-layer`), kind('notFound'));
+      });
+
       it('are garbage without a lease or a container record, and safe with either', async () => {
         const snapshots = containerd.snapshots(SNAPSHOTTER);
         const lease = await containerd.leases.create({ labels: {} });
@@ -207,6 +233,34 @@ export function containerdContract(name: string, start: () => Promise<Containerd
         await containerd.images.delete(reference, { sync: true });
         await assert.rejects(containerd.content.info(manifest.config.digest), kind('notFound'));
         await assert.rejects(containerd.snapshots(SNAPSHOTTER).stat(layer.name), kind('notFound'));
+      });
+
+      it('are told of blob by blob as they come in', async () => {
+        const reference = subject.publish(id);
+        const stop = new AbortController();
+        const flowing = deferred();
+        const told: string[] = [];
+        const following = containerd.events.openEvents({
+          filters: ['topic=="/content/create"'],
+          onEvent: (event) => {
+            if (event.type === 'contentCreate') told.push(event.digest);
+          },
+          onGap: async () => flowing.resolve(),
+          signal: stop.signal,
+        });
+        await flowing.promise;
+        await pull(reference, { snapshotter: undefined });
+        const { target } = await containerd.images.get(reference);
+        const manifest = JSON.parse((await containerd.content.read(target.digest)).toString()) as {
+          config: { digest: string };
+          layers: { digest: string }[];
+        };
+        const blobs = [target.digest, manifest.config.digest, ...manifest.layers.map(({ digest }) => digest)];
+        while (told.length < blobs.length) await new Promise((resolve) => setImmediate(resolve));
+        assert.deepEqual(told.toSorted(), blobs.toSorted());
+        stop.abort();
+        await following;
+        await containerd.images.delete(reference, { sync: true });
       });
 
       it('that nobody has are not found, and leave no name', async () => {

@@ -4,18 +4,25 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import { writeTar } from '../../hack/images/tar.ts';
+import type { Entry } from '../../hack/images/tar.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
 
+/** A layer: text files by path, or whatever an archive has. */
+export type FakeLayer = Readonly<Record<string, string>> | readonly Entry[];
+
 export interface FakeImage {
   readonly os?: string;
   readonly architecture?: string;
-  /** Text files of the one layer, or of the top one, by path. */
-  readonly files?: Readonly<Record<string, string>>;
-  /** The files of the layers below that one, the lowest first. */
-  readonly lowerLayers?: readonly Readonly<Record<string, string>>[];
+  /** The one layer, or the top one. */
+  readonly files?: FakeLayer;
+  /** The layers below that one, the lowest first. */
+  readonly lowerLayers?: readonly FakeLayer[];
+  /** Whether its configuration says of the top layer that it is something else. */
+  readonly wrongDiffId?: boolean;
   /** The `config` object of the image configuration. */
   readonly config?: object;
 }
@@ -96,10 +103,11 @@ export class FakeRegistry {
     return { digest, images: stored };
   }
 
-  #store({ os = 'linux', architecture = 'amd64', files = {}, lowerLayers = [], config = {} }: FakeImage): StoredImage {
+  #store({ os = 'linux', architecture = 'amd64', files = {}, lowerLayers = [], wrongDiffId = false, config = {} }: FakeImage): StoredImage {
     const layers = [...lowerLayers, files].map((each) => this.#putLayer(each));
     const { diffId, digest: layerDigest } = layers.at(-1) ?? this.#putLayer(files);
     const diffIds = layers.map((layer) => layer.diffId);
+    if (wrongDiffId) diffIds[diffIds.length - 1] = digestOf(Buffer.from('something else'));
     const configJson = JSON.stringify({ os, architecture, config, rootfs: { type: 'layers', diff_ids: diffIds } });
     const configDigest = this.#put('application/octet-stream', configJson);
     const manifest = JSON.stringify({
@@ -113,8 +121,8 @@ export class FakeRegistry {
     return { manifestDigest, configDigest, layerDigest, diffId, size };
   }
 
-  #putLayer(files: Readonly<Record<string, string>>): { diffId: string; digest: string; size: number } {
-    const layer = tar(files);
+  #putLayer(content: FakeLayer): { diffId: string; digest: string; size: number } {
+    const layer = writeTar(entriesOf(content));
     const packed = gzipSync(layer);
     return { diffId: digestOf(layer), digest: this.#put('application/octet-stream', packed), size: packed.length };
   }
@@ -152,24 +160,11 @@ function digestOf(data: Buffer): string {
   return `sha256:${createHash('sha256').update(data).digest('hex')}`;
 }
 
-/** A tar archive (ustar) of text files; the same files give the same bytes. */
-function tar(files: Readonly<Record<string, string>>): Buffer {
-  const parts: Buffer[] = [];
-  for (const [name, text] of Object.entries(files)) {
-    const body = Buffer.from(text);
-    const header = Buffer.alloc(512);
-    header.write(name, 0);
-    header.write('0000644\0', 100);
-    header.write('0000000\0', 108);
-    header.write('0000000\0', 116);
-    header.write(`${body.length.toString(8).padStart(11, '0')}\0`, 124);
-    header.write('00000000000\0', 136);
-    header.write('        ', 148);
-    header.write('0', 156);
-    header.write('ustar\x0000', 257);
-    const sum = header.reduce((total, byte) => total + byte, 0);
-    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-    parts.push(header, body, Buffer.alloc((512 - (body.length % 512)) % 512));
-  }
-  return Buffer.concat([...parts, Buffer.alloc(1024)]);
+function entriesOf(layer: FakeLayer): readonly Entry[] {
+  if (isEntries(layer)) return layer;
+  return Object.entries(layer).map(([path, text]) => ({ type: 'file', path, data: Buffer.from(text) }));
+}
+
+function isEntries(layer: FakeLayer): layer is readonly Entry[] {
+  return Array.isArray(layer);
 }

@@ -262,14 +262,14 @@ describe('images with a real containerd', function () {
 });
 
 function build({ client, hostsDir, folder }: PrivateContainerd, options: { readonly noProgressTimeoutMs?: number } = {}) {
-  const { images, content, leases, transfer } = client;
+  const { images, content, leases, transfer, introspection } = client;
   const platform = hostPlatform();
   const snapshots = (name: string) => client.snapshots(name);
   const log = silentLog;
   const store = new ImageStore({ records: images, content, platform, log });
-  const unpacker = new Unpacker({ content, diff: client.diff, leases, snapshots, platform, log });
+  const unpacker = new Unpacker({ content, diff: client.diff, leases, snapshots, introspection, platform, log, maxConcurrent: 2 });
   const puller = new ImagePuller({
-    records: images, transfer, unpacker, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir, ...options,
+    records: images, content, leases, transfer, unpacker, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir, ...options,
   });
   const users = new UserFiles({ snapshots, leases, access: kernelRootAccess, folder: path.join(folder, 'users'), log });
   return { store, puller, unpacker, users };

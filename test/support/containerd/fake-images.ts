@@ -171,6 +171,7 @@ export class FakeTransfer implements Public<Transfer> {
     const info = { digest, size: BigInt(data.length), createdAtNs: this.#world.nowNs(), labels: {} };
     this.#world.content.set(digest, { info, data });
     holdUnder(this.#world, lease, `content ${digest}`);
+    this.#world.emit({ topic: '/content/create', type: 'contentCreate', digest });
     return digest;
   }
 }

@@ -30,9 +30,10 @@ export class FakeSnapshots implements Public<Snapshots> {
     return mountsOf(find(this.#all, 'snapshot', key));
   }
 
-  async commit(name: string, key: string, labels = {}, options?: CallOptions): Promise<void> {
+  async commit(name: string, key: string, labels = {}, options?: CallOptions & { readonly parent?: string }): Promise<void> {
     await this.#world.faults.enter('snapshots.commit', [name, key, labels], options);
-    const { parent } = find(this.#all, 'snapshot', key);
+    const { parent = find(this.#all, 'snapshot', key).parent } = options ?? {};
+    if (parent !== '') find(this.#all, 'snapshot', parent);
     mustBeNew(this.#all, 'snapshot', name);
     this.#all.delete(key);
     this.#all.set(name, { name, parent, kind: 'committed', labels, createdAtNs: this.#world.nowNs() });
@@ -72,6 +73,11 @@ export class FakeSnapshots implements Public<Snapshots> {
 
   #make(kind: SnapshotKind, key: string, parent: string, labels: Readonly<Record<string, string>>, options?: CallOptions): Mount[] {
     mustBeNew(this.#all, 'snapshot', key);
+    const layer = labels['containerd.io/snapshot.ref'] ?? '';
+    if (this.#all.has(layer)) {
+      holdUnder(this.#world, options?.lease, `snapshots/${this.#snapshotter} ${layer}`);
+      throw new CodedError('alreadyExists', `target snapshot "${layer}": already exists`);
+    }
     if (parent !== '' && find(this.#all, 'snapshot', parent).kind !== 'committed') {
       throw new CodedError('invalidArgument', `parent "${parent}" is not a committed snapshot`);
     }

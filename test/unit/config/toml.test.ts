@@ -28,6 +28,7 @@ const defaults = {
     sandbox: 'registry.k8s.io/pause:3.10.2',
     pinned: [],
     maxConcurrentPulls: 0,
+    maxConcurrentUnpacks: 0,
     noProgressTimeout: 300,
   },
   cni: { confDir: '/etc/cni/net.d', binDirs: ['/opt/cni/bin'], gc: false, confTemplate: '', ipPreference: 'cni' },

@@ -37,7 +37,9 @@ function handlersOf(world: PodWorld): Partial<RpcHandlers> {
   const puller = new ImagePuller({
     records: containerd.images,
     transfer: containerd.transfer,
-    unpacker: { isUnpacked: async () => true, unpack: async () => {} },
+    content: containerd.content,
+    leases: containerd.leases,
+    unpacker: { isParallel: async () => false, isUnpacked: async () => true, unpack: async () => {}, unpackArriving: async () => {} },
     store,
     clock,
     log: silentLog,

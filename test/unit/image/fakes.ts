@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { CodedError } from '../../../src/lib/errors.ts';
 import type { Clock } from '../../../src/lib/clock.ts';
 import type {
@@ -7,9 +9,11 @@ import type {
   ContentStore,
   Descriptor,
   Diff,
+  Introspection,
   ImageRecord,
   ImageRecords,
   Leases,
+  Mount,
   Platform,
   Snapshots,
   Transfer,
@@ -160,6 +164,12 @@ export class FakeSnapshots implements Snapshots {
   readonly views = new Set<string>();
   /** Writable ones with what they stand on. */
   readonly active = new Map<string, string>();
+  /** What committed ones stand on, of those that were made here. */
+  readonly parents = new Map<string, string>();
+  /** What was found to be there when room was asked for it, and so held by the caller's lease. */
+  readonly claimed: string[] = [];
+  /** Where the files of writable ones are; made only where it is set. */
+  folder: string | undefined;
   viewsMade = 0;
   usages = 0;
 
@@ -170,14 +180,25 @@ export class FakeSnapshots implements Snapshots {
     return [{ type: 'overlay', source: 'overlay', target: '', options: ['ro', 'lowerdir=/a:/b'] }];
   }
 
-  async prepare(key: string, parent: string) {
+  async prepare(key: string, parent: string, labels: Readonly<Record<string, string>> = {}): Promise<Mount[]> {
     if (parent !== '' && !this.committed.has(parent)) throw new CodedError('notFound', `snapshot ${parent}: not found`);
+    const wanted = labels['containerd.io/snapshot.ref'] ?? '';
+    if (this.committed.has(wanted)) {
+      this.claimed.push(wanted);
+      throw new CodedError('alreadyExists', `target snapshot ${wanted}: already exists`);
+    }
     this.active.set(key, parent);
-    return [{ type: 'bind', source: `/snapshots/${key}`, target: '', options: ['rw'] }];
+    const source = path.join(this.folder ?? '/snapshots', key);
+    if (this.folder !== undefined) await mkdir(source);
+    if (parent === '') return [{ type: 'bind', source, target: '', options: ['rw'] }];
+    return [{ type: 'overlay', source: 'overlay', target: '', options: [`upperdir=${source}`, `lowerdir=/layers/${parent}`] }];
   }
 
-  async commit(name: string, key: string): Promise<void> {
+  async commit(name: string, key: string, _labels?: Readonly<Record<string, string>>, options: { readonly parent?: string } = {}): Promise<void> {
     if (this.committed.has(name)) throw new CodedError('alreadyExists', `snapshot ${name}: already exists`);
+    const parent = options.parent ?? this.active.get(key) ?? '';
+    if (parent !== '' && !this.committed.has(parent)) throw new CodedError('notFound', `parent snapshot ${parent}: not found`);
+    this.parents.set(name, parent);
     this.active.delete(key);
     this.committed.set(name, { sizeBytes: 1n, inodes: 1n });
   }
@@ -208,17 +229,41 @@ export class FakeSnapshots implements Snapshots {
 /** Unpacks a blob `gz x`, as FakeContent makes them, into the layer `x`. */
 export class FakeDiff implements Diff {
   readonly applied: string[] = [];
+  /** What each blob, by its digest, was unpacked over. */
+  readonly over = new Map<string, readonly Mount[]>();
+  /** How many are being unpacked now, and were at most. */
+  running = 0;
+  most = 0;
+  /** Called while a blob is being unpacked. */
+  during: (layer: Descriptor, mounts: readonly Mount[], options?: CallOptions) => Promise<void> | void = () => {};
   readonly #diffIds = new Map<string, string>();
 
   constructor(layers: readonly string[]) {
     for (const text of layers) this.#diffIds.set(sha256(`gz ${text}`), sha256(text));
   }
 
-  async apply(layer: Descriptor): Promise<Descriptor> {
+  async apply(layer: Descriptor, mounts: readonly Mount[], options?: CallOptions): Promise<Descriptor> {
     const digest = this.#diffIds.get(layer.digest);
     if (digest === undefined) throw new CodedError('notFound', `content ${layer.digest}: not found`);
     this.applied.push(digest);
+    this.over.set(layer.digest, mounts);
+    this.running += 1;
+    this.most = Math.max(this.most, this.running);
+    try {
+      await this.during(layer, mounts, options);
+    } finally {
+      this.running -= 1;
+    }
     return { ...layer, digest };
+  }
+}
+
+/** A containerd with one snapshotter, and what that can do. */
+export class FakeIntrospection implements Introspection {
+  capabilities: readonly string[] = [];
+
+  async plugins() {
+    return [{ id: 'overlayfs', capabilities: this.capabilities }];
   }
 }
 

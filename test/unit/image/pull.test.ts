@@ -8,7 +8,7 @@ import { parseAuthConfig } from '../../../src/image/registry-auth.ts';
 import { CodedError, isKind } from '../../../src/lib/errors.ts';
 import { deferred } from '../../../src/lib/deferred.ts';
 import { silentLog } from '../../../src/lib/log.ts';
-import { amd64, arm64, FakeClock, FakeContent, FakeDiff, FakeLeases, FakeRecords, FakeSnapshots, FakeTransfer, hang, settle, sha256 } from './fakes.ts';
+import { amd64, arm64, FakeClock, FakeContent, FakeDiff, FakeIntrospection, FakeLeases, FakeRecords, FakeSnapshots, FakeTransfer, hang, settle, sha256 } from './fakes.ts';
 import type { Log } from '../../../src/lib/log.ts';
 import type { ImagePullerOptions } from '../../../src/image/pull.ts';
 
@@ -425,6 +425,100 @@ describe('pins', () => {
   });
 });
 
+describe('pulling for a snapshotter that takes layers side by side', () => {
+  const blob = sha256('gz layer');
+  const line = { name: `layer-${blob}`, progress: 0n, total: 1n };
+
+  it('unpacks each layer as it comes in, under one lease with the transfer', async () => {
+    const { puller, store, transfer, snapshots, diff, leases, content, target } = ahead();
+    transfer.during = async ({ onProgress }) => {
+      onProgress?.({ ...line, event: 'fetching image content', name: APP, descriptor: target });
+      for (const digest of content.blobs.keys()) puller.blobArrived(digest);
+      puller.blobArrived(blob);
+      while (snapshots.committed.size === 0) await settle();
+    };
+    const image = await puller.pull({ reference: APP });
+    assert.equal(store.find(APP), image);
+    assert.deepEqual(diff.applied, [sha256('layer')]);
+    assert.deepEqual([transfer.pulls[0]?.snapshotter, transfer.pulls[0]?.lease], [undefined, 'lease-1']);
+    assert.deepEqual(content.labels.get(image.id), { 'containerd.io/gc.ref.snapshot.overlayfs': image.chainId });
+    await puller.settled();
+    assert.equal(leases.open, 0);
+  });
+
+  it('unpacks what is left when the transfer is through', async () => {
+    const { puller, transfer, snapshots, target } = ahead();
+    transfer.during = ({ onProgress }) => onProgress?.({ ...line, event: 'fetching image content', name: APP, descriptor: target });
+    const image = await puller.pull({ reference: APP });
+    assert.equal(snapshots.committed.has(image.chainId), true);
+  });
+
+  it('unpacks what it was not told the target of', async () => {
+    const { puller, snapshots } = ahead();
+    const image = await puller.pull({ reference: APP });
+    assert.equal(snapshots.committed.has(image.chainId), true);
+  });
+
+  it('ends the transfer when a layer cannot be unpacked, and leaves no name', async () => {
+    const { puller, records, transfer, snapshots, diff, leases, target } = ahead();
+    diff.during = () => {
+      throw new CodedError('resourceExhausted', 'no space left on device');
+    };
+    transfer.during = async ({ onProgress, signal }) => {
+      onProgress?.({ ...line, event: 'fetching image content', name: APP, descriptor: target });
+      for (const digest of [target.digest, blob]) puller.blobArrived(digest);
+      await hang(signal);
+    };
+    await assert.rejects(puller.pull({ reference: APP }), (error: Error) => {
+      assert.equal(isKind(error, 'resourceExhausted'), true);
+      return true;
+    });
+    await puller.settled();
+    assert.deepEqual([records.byName.size, snapshots.active.size, leases.open], [0, 0, 0]);
+  });
+
+  it('gives up unpacking when the transfer fails, and says why that did', async () => {
+    const { puller, transfer, snapshots, diff, leases, target } = ahead();
+    diff.during = (_layer, _mounts, options) => hang(options?.signal);
+    transfer.during = async ({ onProgress }) => {
+      onProgress?.({ ...line, event: 'fetching image content', name: APP, descriptor: target });
+      for (const digest of [target.digest, blob]) puller.blobArrived(digest);
+      while (diff.running === 0) await settle();
+      throw new CodedError('permissionDenied', 'the registry has had enough');
+    };
+    await assert.rejects(puller.pull({ reference: APP }), (error: Error) => {
+      assert.equal(isKind(error, 'permissionDenied'), true);
+      assert.match(error.message, /the registry has had enough$/);
+      return true;
+    });
+    assert.deepEqual([diff.running, snapshots.active.size, leases.open], [0, 0, 0]);
+  });
+
+  it('stops both when nobody waits any more', async () => {
+    const { puller, transfer, snapshots, diff, leases, target } = ahead();
+    const abort = new AbortController();
+    diff.during = (_layer, _mounts, options) => hang(options?.signal);
+    transfer.during = async ({ onProgress, signal }) => {
+      onProgress?.({ ...line, event: 'fetching image content', name: APP, descriptor: target });
+      for (const digest of [target.digest, blob]) puller.blobArrived(digest);
+      while (diff.running === 0) await settle();
+      abort.abort(new CodedError('canceled', 'the client left'));
+      await hang(signal);
+    };
+    await assert.rejects(puller.pull({ reference: APP, signal: abort.signal }), (error) => isKind(error, 'canceled'));
+    await puller.settled();
+    while (leases.open > 0) await settle();
+    assert.deepEqual([diff.running, snapshots.active.size], [0, 0]);
+  });
+
+  function ahead() {
+    const parts = fixture();
+    parts.introspection.capabilities = ['remap-ids', 'rebase'];
+    parts.snapshots.committed.clear();
+    return parts;
+  }
+});
+
 describe('records of interrupted pulls', () => {
   it('are removed at the start, and no others', async () => {
     const { puller, records, target } = fixture();
@@ -448,12 +542,13 @@ function fixture(options: Partial<ImagePullerOptions> = {}) {
   transfer.images.set(APP, target);
   snapshots.committed.set(sha256('layer'), { sizeBytes: 1n, inodes: 1n });
   const diff = new FakeDiff(['layer']);
-  const unpacker = new Unpacker({ content, diff, leases, snapshots: () => snapshots, platform: amd64, log: silentLog });
+  const introspection = new FakeIntrospection();
+  const unpacker = new Unpacker({ content, diff, leases, snapshots: () => snapshots, introspection, platform: amd64, log: silentLog, maxConcurrent: 2 });
   const parts: ImagePullerOptions = {
-    records, transfer, unpacker, store, clock, platform: amd64, snapshotter: 'overlayfs', log: recorder(lines), ...options,
+    records, content, leases, transfer, unpacker, store, clock, platform: amd64, snapshotter: 'overlayfs', log: recorder(lines), ...options,
   };
   const puller = new ImagePuller(parts);
-  return { records, content, snapshots, unpacker, transfer, clock, store, puller, target, lines, options: parts };
+  return { records, content, snapshots, diff, leases, introspection, unpacker, transfer, clock, store, puller, target, lines, options: parts };
 }
 
 function recorder(lines: string[]): Log {

@@ -3,7 +3,7 @@ import { chainIdOf } from '../../../src/image/oci.ts';
 import { Unpacker } from '../../../src/image/unpack.ts';
 import { CodedError, isKind } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
-import { amd64, FakeContent, FakeDiff, FakeLeases, FakeSnapshots, sha256 } from './fakes.ts';
+import { amd64, FakeContent, FakeDiff, FakeIntrospection, FakeLeases, FakeSnapshots, sha256 } from './fakes.ts';
 
 const texts = ['low', 'middle', 'high'];
 const chain = texts.map((_, position) => chainIdOf(texts.slice(0, position + 1).map((text) => sha256(text))));
@@ -61,14 +61,14 @@ describe('unpacking an image that is here', () => {
       return true;
     });
     assert.equal(snapshots.active.size, 0);
-    assert.equal(content.labels.size, 0);
+    assert.equal(content.labels.has(image.id), false);
     assert.equal(leases.open, 0);
   });
 
   it('refuses a blob that holds something else than its image says', async () => {
     const diff = new FakeDiff(texts);
     const apply = diff.apply.bind(diff);
-    diff.apply = async (layer) => ({ ...(await apply(layer)), digest: sha256('evil') });
+    diff.apply = async (layer, mounts) => ({ ...(await apply(layer, mounts)), digest: sha256('evil') });
     const { unpacker, image, snapshots } = fixture(diff);
     await assert.rejects(unpacker.unpack(image, 'native'), (error) => isKind(error, 'dataLoss'));
     assert.equal(snapshots.committed.size, 0);
@@ -81,6 +81,7 @@ function fixture(diff = new FakeDiff(texts)) {
   const leases = new FakeLeases();
   const target = content.image({ layers: texts });
   const manifest = JSON.parse(content.blobs.get(target.digest)?.toString() ?? '') as { config: { digest: string } };
-  const unpacker = new Unpacker({ content, diff, leases, snapshots: () => snapshots, platform: amd64, log: silentLog });
+  const introspection = new FakeIntrospection();
+  const unpacker = new Unpacker({ content, diff, leases, snapshots: () => snapshots, introspection, platform: amd64, log: silentLog });
   return { unpacker, image: { id: manifest.config.digest, chainId: top, target }, content, snapshots, diff, leases };
 }
