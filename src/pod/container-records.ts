@@ -1,7 +1,6 @@
 import { CodedError, messageOf } from '../lib/errors.ts';
 import type { ContainerRecord, ContainerStatus } from './container.ts';
 import { containerConfigExtensionName, containerExtensionName } from './cri-labels.ts';
-import { fromJson } from './json.ts';
 import type { Any, ContainerConfigsPort, StoredContainer } from './ports.ts';
 
 /** The file beside containerd that says how far a container has come. */
@@ -29,7 +28,7 @@ export function readContainerExtensions(configs: ContainerConfigsPort, stored: S
   const extension = stored.extensions[containerExtensionName];
   if (extension === undefined) throw new CodedError('dataLoss', `container "${stored.id}" has no podwright record`);
   try {
-    const record = fromJson(extension.value.toString('utf8'));
+    const record = parseRecord(extension.value.toString('utf8'));
     if (!isStoredRecord(record) || record.id !== stored.id) throw new Error('it is not a record of this container');
     const { version, ...rest } = record;
     // The first version had the config in it, as JSON.
@@ -42,6 +41,17 @@ export function readContainerExtensions(configs: ContainerConfigsPort, stored: S
       cause: error,
     });
   }
+}
+
+/**
+ * The JSON of a record. In the first version a variable's value, which is bytes, is {"$bytes": base64} under the key
+ * `value`; nowhere else, so that a label named "$bytes" stays what it is.
+ */
+function parseRecord(text: string): unknown {
+  return JSON.parse(text, (key, item: unknown) => {
+    if (key !== 'value' || typeof item !== 'object' || item === null) return item;
+    return '$bytes' in item && typeof item.$bytes === 'string' ? Buffer.from(item.$bytes, 'base64') : item;
+  });
 }
 
 type StoredRecord = Omit<ContainerRecord, 'config'> & { readonly version: unknown };

@@ -5,12 +5,11 @@ import { CodedError, errnoOf, messageOf, wrapError } from '../lib/errors.ts';
 import { KeyedLock } from '../lib/keyed-lock.ts';
 import { makeFolder } from '../lib/make-folder.ts';
 import type { Log } from '../lib/log.ts';
-import { fromJson, toJson } from './json.ts';
 
 /**
  * One JSON file for each id, in a folder of that id below `folder`. Writes of one id follow each other in
  * the order they were asked for. A file that cannot be read is set aside under another name and reported,
- * so that one bad record costs one Pod and never the daemon.
+ * so that one bad record costs one Pod and never the daemon. The JSON is plain: no record may have bytes in it.
  */
 export class RecordFiles<T extends { readonly version: 1 }> {
   readonly #folder: string;
@@ -30,7 +29,7 @@ export class RecordFiles<T extends { readonly version: 1 }> {
     try {
       await this.#locks.run(id, async () => {
         await makeFolder(path.dirname(file), 0o700);
-        await writeFileAtomic(file, toJson(record));
+        await writeFileAtomic(file, JSON.stringify(record));
       });
     } catch (error) {
       throw wrapError(`write ${file}`, error);
@@ -48,7 +47,7 @@ export class RecordFiles<T extends { readonly version: 1 }> {
       throw new CodedError('internal', `read ${file}: ${messageOf(error)}`, { cause: error });
     }
     try {
-      const record = fromJson(text);
+      const record: unknown = JSON.parse(text);
       if (!isVersionOne(record)) throw new Error('it is not a record of version 1');
       return record as T;
     } catch (error) {

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
+import { deserialize, serialize } from 'node:v8';
 import { KeyedLock } from '../../src/lib/keyed-lock.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -15,7 +16,6 @@ import { ExitWatcher } from '../../src/pod/exits.ts';
 import { FolderFiles } from '../../src/pod/folder-files.ts';
 import { Folders } from '../../src/pod/folders.ts';
 import { IdStore } from '../../src/pod/id-store.ts';
-import { fromJson, toJson } from '../../src/pod/json.ts';
 import type { HostFacts } from '../../src/spec/host-facts.ts';
 import type { KernelPort } from '../../src/pod/kernel.ts';
 import type { Parts } from '../../src/pod/parts.ts';
@@ -41,8 +41,8 @@ const image: ImageFacts = {
 };
 
 const containerConfigs: ContainerConfigsPort = {
-  encode: (config) => Buffer.from(toJson(config)),
-  decode: (bytes) => fromJson(bytes.toString()) as ContainerConfig__Output,
+  encode: (config) => serialize(config),
+  decode: (bytes) => deserialize(bytes) as ContainerConfig__Output,
 };
 
 /** The handler of a Pod layer under test. */

@@ -5,7 +5,6 @@ import type { Any, StoredContainer } from '../../../src/pod/ports.ts';
 import { loadCriServices } from '../../../src/cri/service.ts';
 import { isKind } from '../../../src/lib/errors.ts';
 import { containerExtensions, readContainerExtensions } from '../../../src/pod/container-records.ts';
-import { toJson } from '../../../src/pod/json.ts';
 import { containerConfig } from '../spec/fixtures.ts';
 
 describe("a container's record in containerd", () => {
@@ -35,8 +34,14 @@ describe("a container's record in containerd", () => {
   });
 
   it('is read where an earlier podwright wrote it, with its config as JSON', () => {
-    const first = { typeUrl: 'podwright.dev/container/v1', value: Buffer.from(toJson({ version: 1, ...record })) };
-    assert.deepEqual(readContainerExtensions(containerConfigs, stored({ 'podwright.dev/container': first })), record);
+    const labels = { $bytes: 'QQ==', value: 'x' };
+    const annotations = { value: '{"$bytes":"QQ=="}' };
+    const envs = [{ key: 'BYTES', value: { $bytes: '/wA=' } }, { key: 'EMPTY', value: { $bytes: '' } }];
+    const json = JSON.stringify({ version: 1, ...record, config: { ...config, labels, annotations, envs } });
+    const first = { typeUrl: 'podwright.dev/container/v1', value: Buffer.from(json) };
+    const read = readContainerExtensions(containerConfigs, stored({ 'podwright.dev/container': first }));
+    const bytes = [{ key: 'BYTES', value: Buffer.from([0xff, 0]) }, { key: 'EMPTY', value: Buffer.alloc(0) }];
+    assert.deepEqual(read, { ...record, config: { ...config, labels, annotations, envs: bytes } });
   });
 
   it('is DATA_LOSS where it is missing, in part too, is another container’s, or comes from a later podwright', () => {
