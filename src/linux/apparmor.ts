@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process';
 import { access, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { CodedError, errnoOf, messageOf } from '../lib/errors.ts';
+import { CodedError } from '../lib/errors.ts';
+import { isMissingTool, runTool, toolWords } from './tool.ts';
 
 /** The folder that AppArmor's parser includes from. */
 const policyFolder = '/etc/apparmor.d';
@@ -34,33 +34,15 @@ export async function hasApparmorFile(name: string): Promise<boolean> {
 export async function loadApparmorProfiles(text: string, signal: AbortSignal, env = withSystemFolders(process.env)): Promise<void> {
   // A text from standard input is not cached: --skip-cache keeps it from complaining of that.
   const args = ['--replace', '--skip-cache', '--quiet'];
-  const options = {
-    env: { ...env, LC_ALL: 'C' },
-    timeout: parserMs,
-    killSignal: 'SIGKILL',
-    signal,
-  } as const;
-  await new Promise<void>((resolve, reject) => {
-    const child = execFile('apparmor_parser', args, options, (error, _stdout, stderr) => {
-      if (error === null) resolve();
-      else reject(parserFault(error, stderr));
-    });
-    // One that ends before it has read all tells why by its exit.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(text);
+  const end = await runTool('apparmor_parser', args, { input: text, env, signal, timeoutMs: parserMs }).catch((error: unknown) => {
+    if (!isMissingTool(error)) throw error;
+    throw new CodedError('unavailable', 'there is no apparmor_parser: install the package apparmor', { cause: error });
   });
+  if (end.exitCode !== 0) throw new CodedError('internal', toolWords(end));
 }
 
 function withSystemFolders(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...env, PATH: `${env['PATH'] ?? ''}:/usr/sbin:/sbin` };
-}
-
-function parserFault(error: Error & { readonly killed?: boolean }, stderr: string): CodedError {
-  if (errnoOf(error) === 'ENOENT') {
-    return new CodedError('unavailable', 'there is no apparmor_parser: install the package apparmor', { cause: error });
-  }
-  const words = stderr.trim() || (error.killed === true ? `it did not end within ${parserMs / 1000} s` : messageOf(error));
-  return new CodedError('internal', `apparmor_parser: ${words}`, { cause: error });
 }
 
 async function textOf(file: string): Promise<string | undefined> {

@@ -1,8 +1,5 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { CodedError, messageOf } from '../lib/errors.ts';
-
-const run = promisify(execFile);
+import { CodedError, wrapError } from '../lib/errors.ts';
+import { runTool, toolWords } from './tool.ts';
 
 /**
  * Copies what is in the folder `from`, and its own owner and mode, to the folder `to`, which has to exist: owners,
@@ -10,9 +7,11 @@ const run = promisify(execFile);
  * Node has no calls for most of it, and so that a large tree is copied beside the event loop.
  */
 export async function copyTree(from: string, to: string): Promise<void> {
+  const args = ['--archive', '--reflink=auto', '--no-target-directory', '--', `${from}/.`, to];
   try {
-    await run('cp', ['--archive', '--reflink=auto', '--no-target-directory', '--', `${from}/.`, to]);
+    const end = await runTool('cp', args, { timeoutMs: Infinity });
+    if (end.exitCode !== 0) throw new CodedError('internal', toolWords(end));
   } catch (error) {
-    throw new CodedError('internal', `copy ${from} to ${to}: ${messageOf(error)}`, { cause: error });
+    throw wrapError(`copy ${from} to ${to}`, error);
   }
 }

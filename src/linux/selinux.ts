@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { CodedError, errnoOf, messageOf } from '../lib/errors.ts';
+import { CodedError, errnoOf, wrapError } from '../lib/errors.ts';
 import type { MountEntry } from './mountinfo.ts';
-
-const run = promisify(execFile);
+import { runTool, type ToolEnd, toolWords } from './tool.ts';
 
 /** Labels named in one call of chcon(1), far below what an argument list holds. */
 const pathsPerCall = 256;
@@ -51,21 +48,22 @@ export async function relabel(paths: readonly string[], label: string): Promise<
   for (let at = 0; at < paths.length; at += pathsPerCall) {
     const some = paths.slice(at, at + pathsPerCall);
     try {
-      await run('chcon', ['--recursive', '--no-dereference', '--', label, ...some], { env: { ...process.env, LC_ALL: 'C' } });
+      const end = await runTool('chcon', ['--recursive', '--no-dereference', '--', label, ...some], { timeoutMs: Infinity });
+      const harm = harmOf(end);
+      if (harm !== undefined) throw new CodedError('internal', harm);
     } catch (error) {
-      const harm = harmOf(error);
-      if (harm === undefined) continue;
-      throw new CodedError('internal', `relabel ${some.join(', ')} as ${label}: ${harm}`, { cause: error });
+      throw wrapError(`relabel ${some.join(', ')} as ${label}`, error);
     }
   }
 }
 
 /** What chcon could not do and should have; undefined where all it tells is harmless. */
-function harmOf(error: unknown): string | undefined {
-  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
-  const lines = stderr.split('\n').filter((line) => line !== '');
-  if (lines.length === 0) return messageOf(error);
-  return lines.find((line) => !harmless.includes(chconFailure.exec(line)?.[1] ?? ''));
+function harmOf(end: ToolEnd): string | undefined {
+  if (end.exitCode === 0) return undefined;
+  const lines = end.complaint.split('\n').filter((line) => line !== '');
+  if (lines.length === 0) return toolWords(end);
+  const harm = lines.find((line) => !harmless.includes(chconFailure.exec(line)?.[1] ?? ''));
+  return harm === undefined ? undefined : toolWords({ ...end, complaint: harm });
 }
 
 async function textOf(file: string): Promise<string | undefined> {

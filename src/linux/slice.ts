@@ -1,5 +1,5 @@
-import { CodedError } from '../lib/errors.ts';
-import { runTool } from './tool.ts';
+import { CodedError, wrapError } from '../lib/errors.ts';
+import { runTool, toolWords } from './tool.ts';
 
 /** What systemctl ends with when systemd has no such unit (systemctl(1), "Exit status"). */
 const noSuchUnit = 5;
@@ -9,7 +9,10 @@ const noSuchUnit = 5;
  * when the last one has gone. One that it does not know is fine.
  */
 export async function stopSlice(slice: string): Promise<void> {
-  const { exitCode, complaint } = await runTool('systemctl', ['stop', '--', slice]);
-  if (exitCode === 0 || exitCode === noSuchUnit) return;
-  throw new CodedError('internal', `stop ${slice}: systemctl ended with ${exitCode}: ${complaint}`);
+  try {
+    const end = await runTool('systemctl', ['stop', '--', slice]);
+    if (end.exitCode !== 0 && end.exitCode !== noSuchUnit) throw new CodedError('internal', toolWords(end));
+  } catch (error) {
+    throw wrapError(`stop ${slice}`, error);
+  }
 }

@@ -8,7 +8,7 @@ import { setns } from './libc.ts';
 import { cloneFlags, fillNamespaces, inOwnNamespacesAfter, pinFrom, unpinNamespaces } from './namespaces.ts';
 import type { PinRequest, PinnedKind, Pins } from './namespaces.ts';
 import { noSuchSysctl, refusedSysctl, sysctlNamespace, sysctlPath } from './sysctl.ts';
-import { runTool } from './tool.ts';
+import { runTool, toolWords } from './tool.ts';
 
 /** One range of ids: `size` ids from `hostId` on the node are the ids from `containerId` in the Pod. */
 export interface IdMapping {
@@ -105,6 +105,6 @@ async function writeUserSysctl(pid: number, name: string, value: string): Promis
   const file = sysctlPath(name);
   if (!existsSync(file)) throw refusedSysctl(name, value, noSuchSysctl);
   const write = ['sh', '-c', 'printf %s "$2" > "$1"', 'sh', file, value];
-  const { exitCode, complaint } = await runTool('nsenter', [`--user=/proc/${pid}/ns/user`, '--', ...write]);
-  if (exitCode !== 0) throw refusedSysctl(name, value, complaint);
+  const end = await runTool('nsenter', [`--user=/proc/${pid}/ns/user`, '--', ...write]);
+  if (end.exitCode !== 0) throw refusedSysctl(name, value, toolWords(end));
 }
