@@ -1,10 +1,9 @@
 import path from 'node:path';
 
 import { CodedError, invalidField } from '../lib/errors.ts';
-import type { IDMapping__Output } from '../types/cri/runtime/v1/IDMapping.ts';
 import type { Mount__Output } from '../types/cri/runtime/v1/Mount.ts';
+import { checkIdMappings, type IdMappings, ociIdMappings, requireIdMapSupport } from './id-mapped-mounts.ts';
 import { findMount, type MountInfo } from './mount-table.ts';
-import { toOciIdMapping } from './namespaces.ts';
 import type { OciMount, OciPropagation } from './oci.ts';
 
 /** A CRI mount whose source is known: the host path with its symlinks followed, or an image volume's folder. */
@@ -42,7 +41,8 @@ export interface MountInput {
   readonly idMapSupported: boolean;
   /** The host's mount table; may be empty where `needsMountInfo` says no. */
   readonly mountInfo: readonly MountInfo[];
-  readonly idMappings?: { readonly uids: readonly IDMapping__Output[]; readonly gids: readonly IDMapping__Output[] };
+  /** Those of the Pod's user namespace, for declared volumes and the sandbox's files; a CRI mount has its own. */
+  readonly idMappings?: IdMappings;
 }
 
 export interface MountSection {
@@ -86,8 +86,8 @@ export function isImageVolume(mount: Mount__Output): boolean {
 }
 
 /**
- * invalidArgument for what no host could mount: its options, mappings of users without groups, and what
- * recursive_read_only needs beside it. `at` is the mount's place in the request.
+ * invalidArgument for what no host could mount: its options, and what recursive_read_only needs beside it. `at` is the
+ * mount's place in the request.
  */
 export function checkMountOptions(mount: Mount__Output, at: number): void {
   const place = `config.mounts[${at}]`;
@@ -95,10 +95,6 @@ export function checkMountOptions(mount: Mount__Output, at: number): void {
   const unknown = mount.mountOptions.find((option) => !allowedOptions.includes(option));
   if (unknown !== undefined) {
     throw invalidField(`${place}.mount_options`, unknown, `${which} can have ${allowedOptions.join(', ')}`);
-  }
-  if (isIdMapped(mount) && (mount.uidMappings.length === 0 || mount.gidMappings.length === 0)) {
-    const name = mount.uidMappings.length === 0 ? 'uidMappings' : 'gidMappings';
-    throw invalidField(`${place}.${name}`, [], `${which} needs mappings of both users and groups, or none`);
   }
   // An image_sub_path without an image is let pass: where a Pod has an image volume as well, the kubelet gives
   // each mount its sub path there, also those of the host, whose host_path has it already.
@@ -125,7 +121,7 @@ function declaredVolumeMounts(input: MountInput): OciMount[] {
     type: 'bind',
     source,
     options: ['rbind', 'rprivate', 'rw'],
-    ...idMapped(input.idMappings),
+    ...ociIdMappings(input.idMappings),
   }));
 }
 
@@ -141,7 +137,7 @@ function sandboxFileMounts(input: MountInput): OciMount[] {
   const mounts: OciMount[] = texts.flatMap(([destination, source]) =>
     source === undefined
       ? []
-      : [{ destination, type: 'bind', source, options: ['rbind', 'rprivate', access], ...idMapped(input.idMappings) }],
+      : [{ destination, type: 'bind', source, options: ['rbind', 'rprivate', access], ...ociIdMappings(input.idMappings) }],
   );
   if (files.localtime !== undefined) {
     // Readable by all and the host's own, which may lie where owners cannot be mapped.
@@ -156,10 +152,9 @@ function sandboxFileMounts(input: MountInput): OciMount[] {
 
 function criMount({ mount, source, isImage = false }: ResolvedMount, at: number, input: MountInput): OciMount {
   checkMountOptions(mount, at);
+  checkIdMappings(mount, at);
   const access = accessOf(mount, input.rroSupported);
-  if (isIdMapped(mount) && !isImage && !input.idMapSupported) {
-    throw invalidField(`config.mounts[${at}].uidMappings`, mount.uidMappings, 'kernel or OCI runtime lack id-mapped mounts');
-  }
+  if (!isImage) requireIdMapSupport(mount, at, input.idMapSupported);
   return {
     destination: path.posix.resolve('/', mount.containerPath),
     type: 'bind',
@@ -170,7 +165,7 @@ function criMount({ mount, source, isImage = false }: ResolvedMount, at: number,
       isImage && access === 'rw' ? 'ro' : access,
       ...mount.mountOptions,
     ],
-    ...(isImage ? {} : idMapped({ uids: mount.uidMappings, gids: mount.gidMappings })),
+    ...(isImage ? {} : ociIdMappings({ uids: mount.uidMappings, gids: mount.gidMappings })),
   };
 }
 
@@ -229,15 +224,6 @@ function accessOf(mount: Mount__Output, rroSupported: boolean): 'rw' | 'ro' | 'r
     `the mount at ${mount.containerPath} is recursive_read_only, which kernel or OCI runtime lack`,
     { reason: 'RROUnsupported' },
   );
-}
-
-function isIdMapped({ uidMappings, gidMappings }: Mount__Output): boolean {
-  return uidMappings.length > 0 || gidMappings.length > 0;
-}
-
-function idMapped(maps: MountInput['idMappings']): Pick<OciMount, 'uidMappings' | 'gidMappings'> {
-  if (maps === undefined || (maps.uids.length === 0 && maps.gids.length === 0)) return {};
-  return { uidMappings: maps.uids.map(toOciIdMapping), gidMappings: maps.gids.map(toOciIdMapping) };
 }
 
 /** The root has to propagate as far as its mounts do, or nothing would reach them. */

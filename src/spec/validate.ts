@@ -8,6 +8,7 @@ import type { PodSandboxConfig__Output } from '../types/cri/runtime/v1/PodSandbo
 import { deviceAccess } from './devices.ts';
 import { buildCapabilities } from './capabilities.ts';
 import { resolvConfText } from './dns.ts';
+import { checkIdMappings } from './id-mapped-mounts.ts';
 import { checkMountOptions, isImageVolume } from './mounts.ts';
 import { chooseSeccomp } from './seccomp.ts';
 import { requireAbsolute, requireNoNul, requireShort } from './paths.ts';
@@ -16,7 +17,7 @@ import { stopSignalNumber } from './signals.ts';
 import { checkSelinuxOptions } from './selinux.ts';
 import { checkSysctls } from './sysctls.ts';
 import { resolveUser } from './user.ts';
-import { checkContainerNamespaces, checkIdRanges, checkSandboxNamespaces } from './validate-namespaces.ts';
+import { checkContainerNamespaces, checkSandboxNamespaces } from './validate-namespaces.ts';
 import { checkResources } from './validate-resources.ts';
 
 const protocols: readonly string[] = ['TCP', 'UDP', 'SCTP'];
@@ -154,8 +155,7 @@ function checkMount(mount: Mount__Output, at: number): void {
     throw invalidField(`config.mounts[${at}].host_path`, mount.hostPath, 'an image volume has no host path');
   }
   checkMountOptions(mount, at);
-  checkIdRanges(`config.mounts[${at}].uidMappings`, mount.uidMappings);
-  checkIdRanges(`config.mounts[${at}].gidMappings`, mount.gidMappings);
+  checkIdMappings(mount, at);
 }
 
 function requireText(field: string, value: string): void {

@@ -124,12 +124,12 @@ describe('a container’s mounts', () => {
     }
   });
 
-  it('refuse to be mapped for users or for groups alone, and where kernel or runtime cannot map them', () => {
+  it('refuse to be mapped for users alone, and where the host cannot map them unless they are of an image', () => {
     assert.throws(() => one({ uidMappings: idRange }), invalid('config.mounts[0].gidMappings', '/data'));
-    assert.throws(() => one({ gidMappings: idRange }), invalid('config.mounts[0].uidMappings', '/data'));
     const both = { uidMappings: idRange, gidMappings: idRange };
     assert.throws(() => one(both, { idMapSupported: false }), invalid('config.mounts[0].uidMappings', 'id-mapped'));
-    assert.doesNotThrow(() => one({}, { idMapSupported: false }));
+    const ofImage = { mount: criMount('/data', both), source: '/view', isImage: true };
+    assert.equal(buildMounts({ ...input, idMapSupported: false, mounts: [ofImage] }).mounts[0]?.uidMappings, undefined);
   });
 
   describe('that are recursively read-only', () => {
