@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises';
+import { allSettledOrThrow } from '../lib/all-settled.ts';
 import { wrapError } from '../lib/errors.ts';
 import type { Container } from './container.ts';
 import { deleteTask } from './discard.ts';
@@ -42,23 +43,33 @@ async function removeStopped(parts: RemoveParts, container: Container): Promise<
 }
 
 /**
- * The record goes late: as long as it is there, recovery finds what is still owed. A snapshot that outlives it in a
- * crash goes with the sandbox's lease.
+ * The record goes late: as long as it is there, recovery finds what is still owed. What it is kept with on disk goes
+ * after it, for without that an ended container would be taken for a new one. A snapshot that outlives it in a crash
+ * goes with the sandbox's lease.
  */
 async function deleteEverything(parts: RemoveParts, container: Container, taskIsGone: boolean): Promise<void> {
   const { containerd } = parts;
-  const { id } = container;
+  const { id, record } = container;
+  await allSettledOrThrow([endTask(parts, container, taskIsGone), releaseAllViews(parts, container)]);
+  await allSettledOrThrow([
+    missingIsFine(containerd.snapshots(record.snapshotter).remove(id)),
+    missingIsFine(containerd.containers.delete(id)).then(() =>
+      allSettledOrThrow([
+        parts.containerRecords.remove(id),
+        rm(parts.folders.containerState(id), { recursive: true, force: true }),
+      ]),
+    ),
+  ]);
+}
+
+async function endTask(parts: RemoveParts, { id, state }: Container, isGone: boolean): Promise<void> {
   await parts.logs.close(id);
-  if (!taskIsGone) await deleteTask(containerd, id);
-  // Those there are, and those there were before a reboot, whose snapshots are left.
-  const views = new Set([...imageVolumeNames(container.record.config), ...(await viewNames(parts, id))]);
-  await releaseViews(parts, id, [container.record.snapshotter], [...views]);
-  await Promise.all([
-    missingIsFine(containerd.snapshots(container.record.snapshotter).remove(id)),
-    missingIsFine(containerd.containers.delete(id)),
-  ]);
-  await Promise.all([
-    parts.containerRecords.remove(id),
-    rm(parts.folders.containerState(id), { recursive: true, force: true }),
-  ]);
+  // One that was never started has no task.
+  if (!isGone && state !== 'CONTAINER_CREATED') await deleteTask(parts.containerd, id);
+}
+
+/** Those there are, and those there were before a reboot, whose snapshots are left. */
+async function releaseAllViews(parts: RemoveParts, { id, record }: Container): Promise<void> {
+  const names = new Set([...imageVolumeNames(record.config), ...(await viewNames(parts, id))]);
+  await releaseViews(parts, id, [record.snapshotter], [...names]);
 }
