@@ -116,6 +116,11 @@ export class ImageStore {
     });
   }
 
+  /** What the content behind `target` is, where that has been read. */
+  known(target: Descriptor): ImageDetails | undefined {
+    return this.#details.get(target.digest);
+  }
+
   /**
    * Reads what the content behind `target` is, once; through `content` where it may be still on its way. Fails with
    * notFound where nothing fits the platform.

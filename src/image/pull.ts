@@ -255,10 +255,11 @@ export class ImagePuller {
     onNamed: (image: Image) => void,
   ): Promise<Image> {
     const { unpacker, leases } = this.#options;
-    return leases.withLease({ 'podwright.io/pull': 'true' }, async (lease) => {
-      const isAhead = await unpacker.isParallel(job.snapshotter, { signal: job.signal });
-      return this.#pullAndName({ ...job, lease, isAhead }, endpoints, progress, onNamed);
-    });
+    const isAhead = unpacker.isParallel(job.snapshotter, { signal: job.signal });
+    isAhead.catch(() => {}); // it is waited for under the lease
+    return leases.withLease({ 'podwright.io/pull': 'true' }, async (lease) =>
+      this.#pullAndName({ ...job, lease, isAhead: await isAhead }, endpoints, progress, onNamed),
+    );
   }
 
   /**

@@ -6,8 +6,8 @@ import type { Unpacker } from './unpack.ts';
 
 export interface UnpackAheadOptions {
   readonly content: Pick<ContentStore, 'read'>;
-  readonly store: Pick<ImageStore, 'details'>;
-  readonly unpacker: Pick<Unpacker, 'unpackArriving'>;
+  readonly store: Pick<ImageStore, 'known' | 'details'>;
+  readonly unpacker: Pick<Unpacker, 'isUnpacked' | 'unpackArriving'>;
   readonly snapshotter: string;
   /** Holds on to what comes in and to what is made of it. */
   readonly lease: string;
@@ -61,6 +61,9 @@ export class UnpackAhead {
     const { store, unpacker, snapshotter, lease } = this.#options;
     const failed = new AbortController();
     const signal = AbortSignal.any([this.#options.signal, this.#over.signal, failed.signal]);
+    // A tag that is pulled again mostly stands for what it did.
+    const known = store.known(target);
+    if (known !== undefined && (await unpacker.isUnpacked(known.chainId, snapshotter, { signal }))) return known.id;
     const details = store.details(target, { signal, content: this.#content });
     const unpacking = unpacker.unpackArriving(target, details, this.#content, snapshotter, { signal, lease });
     try {

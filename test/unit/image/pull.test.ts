@@ -446,6 +446,15 @@ describe('pulling for a snapshotter that takes layers side by side', () => {
     assert.equal(leases.open, 0);
   });
 
+  it('asks no more than whether it is unpacked of what it pulled before', async () => {
+    const { puller, transfer, content, diff, target } = ahead();
+    transfer.during = ({ onProgress }) => onProgress?.({ ...line, event: 'fetching image content', name: APP, descriptor: target });
+    const image = await puller.pull({ reference: APP });
+    const reads = content.reads.length;
+    assert.equal((await puller.pull({ reference: APP })).id, image.id);
+    assert.deepEqual([content.reads.length, diff.applied.length], [reads, 1]);
+  });
+
   it('unpacks what is left when the transfer is through', async () => {
     const { puller, transfer, snapshots, target } = ahead();
     transfer.during = ({ onProgress }) => onProgress?.({ ...line, event: 'fetching image content', name: APP, descriptor: target });
