@@ -147,6 +147,7 @@ function followImages(containerd: Containerd, store: ImageStore, puller: ImagePu
       else if (event.type === 'imageCreate' || event.type === 'imageUpdate' || event.type === 'imageDelete') refresh(event.name);
     },
     onGap: async () => {
+      await Promise.all([puller.dropOwed(), containerd.leases.deleteOwed()]);
       await store.resync();
       for (const { id } of store.list()) await puller.pinFound(id);
     },

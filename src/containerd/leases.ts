@@ -33,6 +33,8 @@ export class Leases {
   readonly #methods: LeasesDefinition;
   readonly #clock: Clock;
   readonly #log: Log;
+  /** Those of acts that have ended, which could not be deleted. */
+  readonly #owed = new Set<string>();
 
   constructor(rpc: Rpc, methods: LeasesDefinition, clock: Clock, log: Log) {
     this.#rpc = rpc;
@@ -85,7 +87,7 @@ export class Leases {
 
   /**
    * Runs `act` with a lease of its own, which ends with it and at the latest after a day. The act's outcome
-   * counts: a lease that could not be deleted is logged and left to expire.
+   * counts: a lease that could not be deleted is logged, and left to `deleteOwed` or to expire.
    */
   async withLease<T>(
     labels: Readonly<Record<string, string>>,
@@ -97,11 +99,24 @@ export class Leases {
       return await act(id);
     } finally {
       // Without the caller's signal: it may be what ended the act.
-      await this.delete(id, { timeoutMs: 10_000 }).catch((error: unknown) => {
-        if (!isKind(error, 'notFound')) {
-          this.#log.warn({ lease: id, error: messageOf(error) }, 'could not delete a lease; it expires by itself');
-        }
-      });
+      await this.#end(id);
+    }
+  }
+
+  /** Deletes the leases of acts that ended while containerd was away; once it is back. */
+  async deleteOwed(): Promise<void> {
+    const owed = [...this.#owed];
+    this.#owed.clear();
+    await Promise.all(owed.map((id) => this.#end(id)));
+  }
+
+  async #end(id: string): Promise<void> {
+    try {
+      await this.delete(id, { timeoutMs: 10_000 });
+    } catch (error) {
+      if (isKind(error, 'notFound')) return;
+      this.#owed.add(id);
+      this.#log.warn({ lease: id, error: messageOf(error) }, 'could not delete a lease, which is tried again when containerd is back');
     }
   }
 

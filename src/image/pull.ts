@@ -98,6 +98,8 @@ export class ImagePuller {
   readonly #shared = new SharedWork<Image>();
   readonly #running = new Set<PullProgress>();
   readonly #unpacking = new Set<UnpackAhead>();
+  /** Records of pulls that have ended, which could not be removed. */
+  readonly #owed = new Set<string>();
   /** Pulls that are answered, as long as they have a record of their own. */
   readonly #puttingAway = new Set<Promise<unknown>>();
   readonly #ended = { succeeded: 0, failed: 0, bytes: 0 };
@@ -190,6 +192,13 @@ export class ImagePuller {
   /** Resolves when the pulls that were answered so far hold on to nothing any more; never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#puttingAway);
+  }
+
+  /** Removes what pulls left that ended while containerd was away; once it is back. */
+  async dropOwed(): Promise<void> {
+    const owed = [...this.#owed];
+    this.#owed.clear();
+    await Promise.all(owed.map((name) => this.#dropRecord(name)));
   }
 
   /** Removes what pulls of an earlier life left half done; before the first pull. */
@@ -430,7 +439,8 @@ export class ImagePuller {
       await this.#options.records.delete(name);
     } catch (error) {
       if (isKind(error, 'notFound')) return;
-      this.#options.log.warn({ image: name, error: messageOf(error) }, 'could not remove the record of a pull, it expires');
+      this.#owed.add(name);
+      this.#options.log.warn({ image: name, error: messageOf(error) }, 'could not remove the record of a pull, which is tried again when containerd is back');
     }
   }
 

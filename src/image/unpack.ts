@@ -119,6 +119,7 @@ export class Unpacker {
 
   /** Has containerd's collector know that the image needs its snapshots. */
   async #keep({ id, chainId }: Pick<PackedImage, 'id' | 'chainId'>, snapshotter: string, options: CallOptions): Promise<void> {
+    if (chainId === '') return; // no layers
     await this.#options.content.updateLabels(id, { [`containerd.io/gc.ref.snapshot.${snapshotter}`]: chainId }, options);
   }
 

@@ -4,8 +4,10 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pauseImage } from '../../../hack/images/catalogue.ts';
+import { deferred } from '../../../src/lib/deferred.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import { eventually } from '../../support/eventually.ts';
+import { FakeRegistry } from '../../support/fake-registry.ts';
 import { cniFolders } from '../../support/node/network.ts';
 import { run } from '../../support/node/run.ts';
 import { Wrappers } from '../../support/wrappers.ts';
@@ -232,6 +234,39 @@ describe('a failure', function () {
       await cri().removePods();
       await cri().clearCutOff();
       await cri().assertNothingLeft();
+    }
+  });
+
+  it('of containerd in the midst of a pull leaves nothing of the image, and the next pull has it whole', async () => {
+    const registry = new FakeRegistry();
+    await registry.start();
+    try {
+      const stored = registry.addImage('app', '1', { lowerLayers: [{ low: 'low' }, { middle: 'middle' }], files: { high: 'high' } });
+      const asked = deferred();
+      registry.intercept = ({ url }) => {
+        if (url?.includes(stored.layerDigest) !== true) return undefined;
+        asked.resolve();
+        return 'hang';
+      };
+      const image = { image: `${registry.host}/app:1` };
+      const layers = async (): Promise<number> => (await cri().node.ctr('snapshots', 'list')).match(/ Committed/g)?.length ?? 0;
+      const before = await layers();
+      const pulling = cri().try('PullImage', { image });
+      await asked.promise;
+      const { containerd } = cri().node;
+      await eventually('the layers below are unpacked', async () => (await layers()) === before + 2);
+      await containerd.restart();
+      assert.notEqual((await pulling).code, 0);
+      await eventually('nothing of it is left', async () => {
+        const leases = await cri().node.ctr('leases', 'list');
+        const images = await cri().node.ctr('images', 'list', '--quiet');
+        return !leases.includes('podwright.io/pull') && !images.includes('pulling') && (await layers()) === before;
+      });
+      registry.intercept = () => undefined;
+      await cri().call('PullImage', { image });
+      await cri().call('RemoveImage', { image });
+    } finally {
+      await registry.stop();
     }
   });
 

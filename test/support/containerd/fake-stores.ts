@@ -138,6 +138,7 @@ export class FakeSandboxes implements Public<Sandboxes> {
 
 export class FakeLeases implements Public<Leases> {
   readonly #world: World;
+  readonly #owed = new Set<string>();
   #made = 0;
 
   constructor(world: World) {
@@ -193,7 +194,13 @@ export class FakeLeases implements Public<Leases> {
     try {
       return await act(id);
     } finally {
-      await this.delete(id).catch(() => {});
+      await this.delete(id).catch(() => this.#owed.add(id));
     }
+  }
+
+  async deleteOwed(): Promise<void> {
+    const owed = [...this.#owed];
+    this.#owed.clear();
+    for (const id of owed) await this.delete(id);
   }
 }
