@@ -55,6 +55,7 @@ export const catalogue: readonly CatalogueEntry[] = [
       layers: [
         busyboxLayer(from),
         [folder('work'), folder('data'), { type: 'folder', path: 'home/app', uid: 1000, gid: 1000 }],
+        [{ type: 'symlink', path: 'link', target: '/work' }],
       ],
       config: {
         Entrypoint: ['sh', '-c'],

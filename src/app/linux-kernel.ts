@@ -17,6 +17,7 @@ import { rdtClasses } from '../linux/resctrl.ts';
 import { knowsLabel, relabel } from '../linux/selinux.ts';
 import { stopSlice } from '../linux/slice.ts';
 import { pinUserNamespaces } from '../linux/user-namespaces.ts';
+import { giveWorkingDir } from '../linux/working-dir.ts';
 import type { KernelPort } from '../pod/kernel.ts';
 import type { DefaultApparmor } from './apparmor.ts';
 
@@ -56,6 +57,7 @@ export function linuxKernel(cgroupVersion: 1 | 2, apparmor: Pick<DefaultApparmor
       else mountShifted(mounts, folder, userNamespace);
     },
     pathInRoot,
+    giveWorkingDir,
     copyTree,
     removeCgroup,
     stopSlice,

@@ -1,7 +1,7 @@
-import { constants, fstat, openSync, closeSync, read as readNode, readlink } from 'node:fs';
+import { type BigIntStats, constants, fstat, fstatSync, openSync, closeSync, read as readNode, readlink } from 'node:fs';
 import { promisify } from 'node:util';
 import { CodedError, errnoOf, messageOf, wrapError } from '../lib/errors.ts';
-import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, close, openat2 } from './libc.ts';
+import { O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, close, openat2, openat2IfCan } from './libc.ts';
 
 const fstatAsync = promisify(fstat);
 const readAsync = promisify(readNode);
@@ -55,6 +55,25 @@ export async function pathInRoot(root: string, inside: string): Promise<string |
     return await readlinkAsync(`/proc/self/fd/${fd}`);
   } finally {
     close(fd);
+  }
+}
+
+/**
+ * What is found at `inside` of a foreign root file system, by the rules of `readFileInRoot`; undefined where that leads
+ * nowhere, for whatever reason. At once: for a local file system.
+ */
+export function statInRoot(root: string, inside: string): BigIntStats | undefined {
+  const rootFd = openSync(root, constants.O_DIRECTORY | O_PATH);
+  try {
+    const fd = openat2IfCan(rootFd, inside, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    if (fd === undefined) return undefined;
+    try {
+      return fstatSync(fd, { bigint: true });
+    } finally {
+      close(fd);
+    }
+  } finally {
+    closeSync(rootFd);
   }
 }
 

@@ -43,7 +43,7 @@ export async function shiftDevices(parts: DeviceParts, id: string, spec: OciSpec
  * The id on the host of one inside, of which a base spec may say nothing. One that the Pod does not map can be nobody's
  * inside, as the host's root is.
  */
-function hostId(mappings: readonly OciIdMapping[], id = 0): number {
+export function hostId(mappings: readonly OciIdMapping[], id = 0): number {
   const map = mappings.find(({ containerID, size }) => id >= containerID && id < containerID + size);
   return map === undefined ? 0 : map.hostID + id - map.containerID;
 }

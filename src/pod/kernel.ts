@@ -45,6 +45,15 @@ export interface KernelPort {
   mountLayers(mounts: readonly SnapshotMount[], folder: string, userNamespace?: string): Promise<void>;
   /** Where `inside` is below `root`, links followed as a chroot follows them; undefined where nothing is. */
   pathInRoot(root: string, inside: string): Promise<string | undefined>;
+  /**
+   * Gives the working directory of a process that was created and not started to its user, with ids of the host's, if
+   * the OCI runtime has just made it in the process's root file system.
+   */
+  giveWorkingDir(
+    pid: number,
+    root: readonly SnapshotMount[],
+    owner: { readonly uid: number; readonly gid: number },
+  ): Promise<void>;
   /** Copies what is in a folder, and its own owner and mode, into another, as it is; links are not followed. */
   copyTree(from: string, to: string): Promise<void>;
   /** Removes a cgroup that no process is in, in every hierarchy; a missing or busy one is left alone. */

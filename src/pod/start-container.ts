@@ -10,6 +10,7 @@ import { noteOomKills } from './oom-kills.ts';
 import type { Parts } from './parts.ts';
 import type { CallOptions, NewTask } from './ports.ts';
 import type { Sandbox } from './sandbox.ts';
+import { ownWorkingDir } from './working-dir.ts';
 
 export type StartParts = Pick<
   Parts,
@@ -81,6 +82,7 @@ async function start(parts: StartParts, sandbox: Sandbox, container: Container):
     },
     { lease: sandboxLease(sandbox.id) },
   );
+  await ownWorkingDir(parts, sandbox, container, { pid, rootfs });
   const startedAtNs = parts.clock.nowNs();
   const running = { ...container.status, pid, startedAtNs: startedAtNs.toString() };
   // Written beside the start, not after it: a crash in between is settled by asking containerd for the task.

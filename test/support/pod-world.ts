@@ -115,6 +115,9 @@ export class FakeSurroundings {
       await this.faults.enter('kernel.pathInRoot', [root, inside], undefined);
       return inside.includes('missing') ? undefined : path.join(root, inside);
     },
+    giveWorkingDir: async (pid, root, owner) => {
+      await this.faults.enter('kernel.giveWorkingDir', [pid, root, owner], undefined);
+    },
     copyTree: async (from, to) => {
       await this.faults.enter('kernel.copyTree', [from, to], undefined);
     },

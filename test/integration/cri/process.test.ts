@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { configuredImage } from '../../../hack/images/catalogue.ts';
 import type { LinuxContainerSecurityContext } from '../../../src/types/cri/runtime/v1/LinuxContainerSecurityContext.ts';
@@ -85,6 +85,73 @@ describe("a container's process", function () {
     assert.equal(await pod.output('pwd', { workingDir: '/not/there/yet' }), '/not/there/yet\n');
     assert.equal(await pod.output('pwd', { image: { image: configuredImage } }), '/work\n');
     assert.equal(await pod.output('pwd'), '/\n');
+  });
+
+  describe('and its working directory', () => {
+    const image = { image: configuredImage };
+    const asUser = secured({ runAsUser: { value: 1000 }, runAsGroup: { value: 2000 } });
+    const owner = (file: string): string => `stat -c %u:%g:%a ${file}`;
+
+    it("is its user's where the image has none, and what leads there is root's", async () => {
+      const script = `${owner('/not /not/there /not/there/yet')}; touch file && ${owner('file')}`;
+      const output = await pod.output(script, { ...asUser, workingDir: '/not/there/yet' });
+      assert.equal(output, '0:0:755\n0:0:755\n1000:2000:755\n1000:2000:644\n');
+    });
+
+    it("is root's where root is the user", async () => {
+      assert.equal(await pod.output(owner('.'), { workingDir: '/not/there/yet' }), '0:0:755\n');
+    });
+
+    it('is as the image has it, also where a volume is put below', async () => {
+      const folder = await cri().folder('below');
+      assert.equal(await pod.output(owner('.'), { ...asUser, image }), '0:0:755\n');
+      assert.equal(await pod.output(`pwd; ${owner('.')}`, { ...asUser, workingDir: '/home' }), '/home\n0:0:755\n');
+      const mounts = [{ hostPath: folder, containerPath: '/work/deep/volume' }];
+      assert.equal(await pod.output(owner('.'), { ...asUser, image, mounts }), '0:0:755\n');
+    });
+
+    it("is its user's where only a volume below it made the runtime make it", async () => {
+      const mounts = [{ hostPath: await cri().folder('below'), containerPath: '/not/there/volume' }];
+      const output = await pod.output(owner('. volume'), { ...asUser, workingDir: '/not/there', mounts });
+      assert.match(output, /^1000:2000:755\n0:0:/);
+    });
+
+    it("is its user's where a link of the image leads to it", async () => {
+      const output = await pod.output(`readlink -f .; ${owner('. /work')}`, { ...asUser, image, workingDir: '/link/new' });
+      assert.equal(output, '/work/new\n1000:2000:755\n0:0:755\n');
+    });
+
+    it("is the volume's where it lies on one", async () => {
+      const folder = await cri().folder('volume');
+      const mounts = [{ hostPath: folder, containerPath: '/vol' }];
+      for (const workingDir of ['/vol', '/vol/new']) await pod.output('true', { ...asUser, mounts, workingDir });
+      for (const file of [folder, path.join(folder, 'new')]) {
+        const { uid, gid } = await stat(file);
+        assert.deepEqual([uid, gid], [0, 0], file);
+      }
+    });
+
+    it('begins all the same in a root that is read-only', async () => {
+      const readonly = secured({ runAsUser: { value: 1000 }, readonlyRootfs: true });
+      assert.equal(await pod.output('pwd', { ...readonly, workingDir: '/not/there/yet' }), '/not/there/yet\n');
+    });
+
+    it("is its user's after a restart between its creation and its start", async () => {
+      const container = await pod.create({ ...asUser, command: ['sh', '-c', owner('.')], workingDir: '/not/there/yet' });
+      await cri().restartPodwright();
+      await container.start();
+      await container.ended();
+      assert.equal(await container.stdout(), '1000:2000:755\n');
+    });
+
+    it("is its user's in a user namespace as well", async () => {
+      const ids = [{ hostId: 300_000, containerId: 0, length: 65_536 }];
+      const namespaceOptions = { pid: 'CONTAINER' as const, usernsOptions: { mode: 'POD' as const, uids: ids, gids: ids } };
+      const own = await cri().runPod(secured({ namespaceOptions }));
+      const output = await own.output(owner('/not /not/there'), { ...asUser, workingDir: '/not/there' });
+      assert.equal(output, '0:0:755\n1000:2000:755\n');
+      assert.equal(await own.output(owner('.'), { ...asUser, image }), '0:0:755\n');
+    });
   });
 
   describe('and its user', () => {

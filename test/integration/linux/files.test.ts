@@ -16,6 +16,7 @@ import { unpinNamespaces } from '../../../src/linux/namespaces.ts';
 import { pinUserNamespaces } from '../../../src/linux/user-namespaces.ts';
 import { relabel } from '../../../src/linux/selinux.ts';
 import { sdNotify } from '../../../src/linux/sd-notify.ts';
+import { giveWorkingDir } from '../../../src/linux/working-dir.ts';
 
 describe('of the kernel,', () => {
   let top = '';
@@ -107,6 +108,49 @@ describe('of the kernel,', () => {
     assert.equal(await pathInRoot(root, '../../../../etc'), undefined);
     assert.equal(await pathInRoot(root, 'a/none'), undefined);
     assert.equal(await pathInRoot(root, '/'), root);
+  });
+
+  describe('a working directory', () => {
+    const owner = { uid: 1000, gid: 2000 };
+    let child: ReturnType<typeof spawn>;
+    let cwd = '';
+    beforeEach(async () => {
+      cwd = folder('cwd');
+      child = spawn('sleep', ['1000'], { cwd });
+      await once(child, 'spawn');
+    });
+    afterEach(async () => {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    });
+    /** A root file system whose writable layer, or image, has something where the process works. */
+    const root = (...having: string[]) => {
+      const [upper, lower] = ['upper', 'lower'].map((name) => (having.includes(name) ? folder(name, cwd) : folder(name)).slice(0, top.length + 1 + name.length));
+      return [{ type: 'overlay', source: 'overlay', options: [`upperdir=${upper}`, `lowerdir=${lower}`] }];
+    };
+
+    it('of another root is left alone, though it is of the same name', async () => {
+      for (const having of [[], ['upper'], ['lower'], ['upper', 'lower']]) {
+        await giveWorkingDir(child.pid ?? 0, root(...having), owner);
+        assert.equal(fs.statSync(cwd).uid, 0, having.join());
+        assert.equal(fs.statSync(path.join(top, 'upper', having.includes('upper') ? cwd : '')).uid, 0);
+      }
+    });
+
+    it('that was made for a mount stays as it is, and so does what is mounted there', async () => {
+      mountShm(cwd, 4096);
+      const mounted = spawn('sleep', ['1000'], { cwd });
+      await once(mounted, 'spawn');
+      await giveWorkingDir(mounted.pid ?? 0, root('upper'), owner);
+      mounted.kill('SIGKILL');
+      await once(mounted, 'exit');
+      assert.equal(fs.statSync(cwd).uid, 0);
+      assert.equal(fs.statSync(path.join(top, 'upper', cwd)).uid, 0);
+    });
+
+    it('of a process that has gone is nobody’s concern', async () => {
+      await giveWorkingDir(2 ** 22 + 1, root('upper'), owner);
+    });
   });
 
   it('a folder is copied with owners, modes, links and hard links, and no link is followed', async () => {
