@@ -134,7 +134,7 @@ export class Container {
 }
 
 /** The status of a container that was just created. */
-export function createdStatus(resources: LinuxContainerResources__Output): ContainerStatus {
+export function createdStatus(resources: LinuxContainerResources__Output | null): ContainerStatus {
   return {
     startedAtNs: '0',
     finishedAtNs: '0',

@@ -5,7 +5,7 @@ import { discardTask } from './discard.ts';
 import { readContainerExtensions } from './container-records.ts';
 import { endedStatus, writeStatus } from './container-status.ts';
 import { openOutput } from './container-output.ts';
-import { Container, createdStatus, type ContainerStatus } from './container.ts';
+import { Container, createdStatus } from './container.ts';
 import { kindLabel } from './cri-labels.ts';
 import { deleteEndedTask, recordExit } from './exits.ts';
 import { noteOomKills } from './oom-kills.ts';
@@ -66,8 +66,11 @@ async function recoverContainer(
   if (stored === undefined) return;
   const record = readContainerExtensions(parts.containerConfigs, stored);
   const written = await parts.containerRecords.read(record.id);
-  const status: ContainerStatus = written ?? createdStatus(toCriResources(readSpec(stored.spec)));
-  const container = new Container(record, status);
+  const container = new Container(record, written ?? createdStatus(null));
+  if (container.state === 'CONTAINER_CREATED') {
+    // What it will be started with.
+    container.become({ ...container.status, resources: toCriResources(readSpec(stored.spec)) });
+  }
   await settle(parts, container, task);
   parts.containers.add(container);
   parts.containerNames.hold(record.name, record.id);
