@@ -33,6 +33,7 @@ import { ExitWatcher } from './pod/exits.ts';
 import { Folders } from './pod/folders.ts';
 import { IdStore } from './pod/id-store.ts';
 import type { Parts } from './pod/parts.ts';
+import type { OwedRecord } from './pod/owed.ts';
 import { PauseKeeper } from './pod/pause.ts';
 import { RecordFiles } from './pod/record-files.ts';
 import { markBroken } from './pod/recover-sandbox.ts';
@@ -106,6 +107,7 @@ export async function startApp(config: Config, log: Log, options: { readonly wai
     containerNames: new Creations('container'),
     sandboxRecords,
     containerRecords: new RecordFiles<ContainerStatusRecord>(folders.containers, 'status.json', log),
+    owedRecords: new RecordFiles<OwedRecord>(folders.owed, 'owed.json', log),
     sandboxLocks: new KeyedLock(),
     containerLocks: new KeyedLock(),
     events: new PodEvents({ log, sandboxes, containers }),

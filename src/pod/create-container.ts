@@ -19,6 +19,7 @@ import { newId } from './ids.ts';
 import { mountImageVolumes } from './image-volumes.ts';
 import { sandboxLease } from './leases.ts';
 import { missingIsFine } from './missing.ts';
+import { owe } from './owed.ts';
 import type { Parts } from './parts.ts';
 import { idMapLabels, prepareRoot } from './prepare-root.ts';
 import type { ImageFacts } from './ports.ts';
@@ -43,14 +44,15 @@ export type CreateParts = Pick<
   | 'containers'
   | 'containerNames'
   | 'containerRecords'
+  | 'owedRecords'
   | 'pauses'
   | 'events'
 >;
 
 /**
  * Prepares a container in a ready sandbox without running anything (CRI CreateContainer). Resolves to its
- * id; leaves nothing behind when it fails: what cannot be taken back goes with the next creation in the sandbox, or
- * with that. NOT_FOUND for an image that is not there.
+ * id; leaves nothing behind when it fails: what cannot be taken back goes with the next creation in the sandbox, with
+ * that, or with a restart. NOT_FOUND for an image that is not there.
  */
 export async function createContainer(
   parts: CreateParts,
@@ -67,7 +69,7 @@ export async function createContainer(
       await sandbox.settleOwed();
       await create(parts, { id, name, sandbox, config }, undo);
     } catch (error) {
-      if ((await undo.unwind()).length > 0) sandbox.owed.push(undo);
+      if ((await undo.unwind()).length > 0) await owe(parts, sandbox, id);
       throw wrapError(`create container "${config.metadata?.name}" in pod sandbox "${sandbox.id}"`, error);
     }
   });
@@ -172,7 +174,7 @@ async function removeEmptyFolders({ folders }: CreateParts, id: string): Promise
     try {
       await rmdir(folder);
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw error;
+      if (!['ENOENT', 'ENOTDIR'].includes(errnoOf(error) ?? '')) throw error;
     }
   }
 }

@@ -20,6 +20,11 @@ export class Folders {
     return path.join(this.root, 'containers');
   }
 
+  /** The folders that say what failed creations of containers have left. */
+  get owed(): string {
+    return path.join(this.root, 'owed');
+  }
+
   /** A sandbox's lasting folder: its record, hosts, hostname, resolv.conf. */
   sandboxRoot(id: string): string {
     return path.join(this.sandboxes, id);

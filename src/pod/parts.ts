@@ -14,6 +14,7 @@ import type { FolderFiles } from './folder-files.ts';
 import type { Folders } from './folders.ts';
 import type { IdStore } from './id-store.ts';
 import type { KernelPort } from './kernel.ts';
+import type { OwedRecord } from './owed.ts';
 import type { PauseKeeper } from './pause.ts';
 import type { ContainerConfigsPort, ContainerdPort, ImagesPort, LogPumpPort, NetworkPort } from './ports.ts';
 import type { RecordFiles } from './record-files.ts';
@@ -49,6 +50,8 @@ export interface Parts {
   readonly containerNames: Creations;
   readonly sandboxRecords: RecordFiles<SandboxRecord>;
   readonly containerRecords: RecordFiles<ContainerStatusRecord>;
+  /** What failed creations of containers have left, because it could not be taken back either. */
+  readonly owedRecords: RecordFiles<OwedRecord>;
   readonly pauses: PauseKeeper;
   readonly exits: ExitWatcher;
   /** One act at a time on one sandbox's life. */

@@ -9,6 +9,7 @@ import { Container, createdStatus } from './container.ts';
 import { kindLabel } from './cri-labels.ts';
 import { deleteEndedTask, recordExit } from './exits.ts';
 import { noteOomKills } from './oom-kills.ts';
+import { recoverOwed } from './owed.ts';
 import type { Parts } from './parts.ts';
 import type { StoredContainer, TaskProcess } from './ports.ts';
 import { recoverSandbox } from './recover-sandbox.ts';
@@ -22,19 +23,25 @@ import { sweep } from './sweep.ts';
  */
 export async function recover(parts: Parts): Promise<void> {
   const { containerd } = parts;
-  const [stored, pauses, tasks, ids] = await Promise.all([
+  const [stored, pauses, tasks, ids, owedIds] = await Promise.all([
     containerd.containers.list([`labels."${kindLabel}"==container`]),
     containerd.containers.list([`labels."${kindLabel}"==sandbox`]),
     containerd.tasks.list(),
     parts.sandboxRecords.ids(),
+    parts.owedRecords.ids(),
   ]);
   const taskOf = new Map(tasks.map((task) => [task.containerId, task]));
   await eachOf(parts, ids, 'pod sandbox', (id) => recoverSandbox(parts, id, taskOf.get(id)));
+  const owed = new Set(owedIds);
+  await eachOf(parts, owedIds, 'failed creation', async (id) => {
+    if (!(await recoverOwed(parts, id))) owed.delete(id);
+  });
+  const made = stored.filter(({ id }) => !owed.has(id));
   await eachOf(
     parts,
-    stored.map((one) => one.id),
+    made.map((one) => one.id),
     'container',
-    (id) => recoverContainer(parts, stored.find((one) => one.id === id), taskOf.get(id)),
+    (id) => recoverContainer(parts, made.find((one) => one.id === id), taskOf.get(id)),
   );
   await Promise.all([...parts.sandboxes.values()].map((sandbox) => noteOomKills(parts, sandbox)));
   await sweep(parts, { containers: stored, pauses });

@@ -11,6 +11,8 @@ import { stopContainer, type StopParts } from './stop-container.ts';
 
 export type RemoveParts = StopParts & Pick<Parts, 'folders' | 'kernel' | 'containers' | 'containerNames'>;
 
+type KeptParts = Pick<Parts, 'folders' | 'containerd' | 'containerRecords'>;
+
 /**
  * Removes a container, killing it first where it runs (CRI RemoveContainer). The log file stays: it is the
  * kubelet's to delete. A second call beside or after succeeds.
@@ -42,17 +44,31 @@ async function removeStopped(parts: RemoveParts, container: Container): Promise<
   });
 }
 
+async function deleteEverything(parts: RemoveParts, container: Container, taskIsGone: boolean): Promise<void> {
+  const { id, record } = container;
+  await allSettledOrThrow([endTask(parts, container, taskIsGone), releaseAllViews(parts, container)]);
+  await removeKept(parts, id, record.snapshotter);
+}
+
+/** Removes all of a container that has no task, whichever of it there is; its folders last, when nothing is mounted there. */
+export async function removeTraces(
+  parts: KeptParts & Pick<Parts, 'kernel'>,
+  { id, snapshotter }: { readonly id: string; readonly snapshotter: string },
+  views: readonly string[],
+): Promise<void> {
+  await releaseViews(parts, id, [snapshotter], views);
+  await removeKept(parts, id, snapshotter);
+}
+
 /**
  * The record goes late: as long as it is there, recovery finds what is still owed. What it is kept with on disk goes
  * after it, for without that an ended container would be taken for a new one. A snapshot that outlives it in a crash
  * goes with the sandbox's lease.
  */
-async function deleteEverything(parts: RemoveParts, container: Container, taskIsGone: boolean): Promise<void> {
+async function removeKept(parts: KeptParts, id: string, snapshotter: string): Promise<void> {
   const { containerd } = parts;
-  const { id, record } = container;
-  await allSettledOrThrow([endTask(parts, container, taskIsGone), releaseAllViews(parts, container)]);
   await allSettledOrThrow([
-    missingIsFine(containerd.snapshots(record.snapshotter).remove(id)),
+    missingIsFine(containerd.snapshots(snapshotter).remove(id)),
     missingIsFine(containerd.containers.delete(id)).then(() =>
       allSettledOrThrow([
         parts.containerRecords.remove(id),

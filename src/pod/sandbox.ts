@@ -58,7 +58,7 @@ export class Sandbox {
   listBytes: Buffer | undefined;
   /** How often its ended containers were killed for memory, in all; undefined before the first one starts. */
   endedOomKills: number | undefined;
-  /** What failed creations of its containers have left, because it could not be taken back either. */
+  /** How to take back what failed creations of its containers have left, as the undo of those failed too. */
   readonly owed: Undo[] = [];
 
   constructor(record: SandboxRecord) {

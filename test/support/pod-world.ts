@@ -19,6 +19,7 @@ import { IdStore } from '../../src/pod/id-store.ts';
 import type { HostFacts } from '../../src/spec/host-facts.ts';
 import type { KernelPort } from '../../src/pod/kernel.ts';
 import type { Parts } from '../../src/pod/parts.ts';
+import type { OwedRecord } from '../../src/pod/owed.ts';
 import { PauseKeeper } from '../../src/pod/pause.ts';
 import type { ContainerConfigsPort, ImageFacts, ImagesPort, LogPumpPort, NetworkPort } from '../../src/pod/ports.ts';
 import { RecordFiles } from '../../src/pod/record-files.ts';
@@ -260,6 +261,7 @@ function build(clock: Clock, folder: string, containerd: FakeContainerd, around:
     sandboxRecords: new RecordFiles<SandboxRecord>(folders.sandboxes, 'sandbox.json', log),
     containerConfigs,
     containerRecords: new RecordFiles<ContainerStatusRecord>(folders.containers, 'status.json', log),
+    owedRecords: new RecordFiles<OwedRecord>(folders.owed, 'owed.json', log),
     sandboxLocks: new KeyedLock(),
     containerLocks: new KeyedLock(),
     events: new PodEvents({ log, sandboxes, containers }),
@@ -298,7 +300,7 @@ async function inventory(containerd: FakeContainerd, around: FakeSurroundings, f
     readdir(folder, { recursive: true }),
   ]);
   // These folders stay once they were made; what counts is what lies in them.
-  const lasting = new Set(['root', 'state'].flatMap((top) => [top, `${top}/sandboxes`, `${top}/containers`]));
+  const lasting = new Set(['root', 'state'].flatMap((top) => [top, `${top}/sandboxes`, `${top}/containers`, `${top}/owed`]));
   return [
     ...containers.map(({ id }) => `container ${id}`),
     ...tasks.map(({ containerId }) => `task ${containerId}`),

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { rename, writeFile } from 'node:fs/promises';
+import { readdir, rename, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { CodedError, kindOf } from '../../../src/lib/errors.ts';
 import { createContainer } from '../../../src/pod/create-container.ts';
 import type { Parts } from '../../../src/pod/parts.ts';
+import { recover } from '../../../src/pod/recover.ts';
 import { removeContainer } from '../../../src/pod/remove-container.ts';
 import { removeSandbox } from '../../../src/pod/remove-sandbox.ts';
 import { runSandbox } from '../../../src/pod/run-sandbox.ts';
@@ -114,7 +116,55 @@ describe('a container that cannot be created', () => {
         await removeSandbox(world.parts, sandbox);
         assert.deepEqual(await world.inventory(), []);
       });
+
+      it(`goes with a restart, and is no container after it (${undo})`, async () => {
+        await failWithout(undo);
+        world = world.restart();
+        await recover(world.parts);
+        assert.deepEqual([...world.parts.containers.values()], []);
+        assert.deepEqual(await world.inventory(), before);
+        await createContainer(world.parts, world.parts.sandboxes.get(sandbox.id), { config });
+      });
+
+      it(`goes with its Pod when a restart cannot take it back either (${undo})`, async () => {
+        await failWithout(undo);
+        world = world.restart();
+        failAt(undo, 1);
+        await recover(world.parts);
+        assert.deepEqual([...world.parts.containers.values()], []);
+        assert.notDeepEqual(await world.inventory(), before);
+        sandbox = world.parts.sandboxes.get(sandbox.id);
+        await stopSandbox(world.parts, sandbox);
+        await removeSandbox(world.parts, sandbox);
+        assert.deepEqual(await world.inventory(), []);
+      });
     }
+
+    it('is a container after a restart where the word of it cannot be read', async () => {
+      await failWithout('containers.delete');
+      const { owed } = world.parts.folders;
+      const [id = ''] = await readdir(owed);
+      await writeFile(path.join(owed, id, 'owed.json'), '{');
+      world = world.restart();
+      await recover(world.parts);
+      await removeContainer(world.parts, world.parts.containers.get(id));
+      assert.deepEqual((await world.inventory()).filter((item) => !item.includes('unreadable')), before);
+    });
+
+    it('goes with a restart also where containerd was away for all of it', async () => {
+      const creating = world.containerd.faults.hold('snapshots.prepare');
+      const refused = assert.rejects(createContainer(declaring(), sandbox, { config }), { kind: 'unavailable' });
+      await creating.arrived;
+      await until('all else is made', async () => (await world.containerd.containers.list([])).length === 2);
+      world.containerd.faults.reachable = false;
+      creating.release();
+      await refused;
+      world.containerd.faults.reachable = true;
+      world = world.restart();
+      await recover(world.parts);
+      assert.deepEqual([...world.parts.containers.values()], []);
+      assert.deepEqual(await world.inventory(), before);
+    });
   });
 
   it('has had every call that can fail', async () => {
