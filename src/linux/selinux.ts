@@ -8,7 +8,8 @@ import { runTool, type ToolEnd, toolWords } from './tool.ts';
 const pathsPerCall = 256;
 const chconFailure = /^chcon: .*: (.+)$/u;
 /** A file that has gone meanwhile needs no label, and a file system without labels keeps none (NFS, 9p). */
-const harmless = ['No such file or directory', 'Operation not supported'];
+const unsupported = 'Operation not supported';
+const harmless = ['No such file or directory', unsupported];
 
 /** Whether SELinux is on for this process, by the signs that the kubelet goes by: selinuxfs that can be written, and a label. */
 export function isSelinuxOn(mounts: readonly MountEntry[], ownLabel: string): boolean {
@@ -48,13 +49,30 @@ export async function relabel(paths: readonly string[], label: string): Promise<
   for (let at = 0; at < paths.length; at += pathsPerCall) {
     const some = paths.slice(at, at + pathsPerCall);
     try {
-      const end = await runTool('chcon', ['--recursive', '--no-dereference', '--', label, ...some], { timeoutMs: Infinity });
-      const harm = harmOf(end);
-      if (harm !== undefined) throw new CodedError('internal', harm);
+      const keeping = await thatKeep(some, label);
+      if (keeping.length > 0) await chcon(['--recursive', '--no-dereference', '--', label, ...keeping]);
     } catch (error) {
       throw wrapError(`relabel ${some.join(', ')} as ${label}`, error);
     }
   }
+}
+
+/**
+ * Those of `paths` that can have a label, which they have then. It is found out for each alone: of a large tree on a
+ * file system without labels chcon would tell file by file, at a length that nobody reads.
+ */
+async function thatKeep(paths: readonly string[], label: string): Promise<readonly string[]> {
+  const lines = (await chcon(['--no-dereference', '--', label, ...paths])).split('\n');
+  const keepsNone = (place: string): boolean => lines.some((line) => line.includes(`'${place}'`) && line.endsWith(unsupported));
+  return paths.filter((place) => !keepsNone(place));
+}
+
+/** Runs chcon(1), and answers what harmless things it told. */
+async function chcon(args: readonly string[]): Promise<string> {
+  const end = await runTool('chcon', args, { timeoutMs: Infinity });
+  const harm = harmOf(end);
+  if (harm !== undefined) throw new CodedError('internal', harm);
+  return end.complaint;
 }
 
 /** What chcon could not do and should have; undefined where all it tells is harmless. */

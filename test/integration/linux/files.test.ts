@@ -304,6 +304,26 @@ describe('of the kernel,', () => {
       await relabel(['/proc/self/fdinfo', path.join(top, 'gone')], 'system_u:object_r:container_file_t:s0');
     });
 
+    it('is asked for once, and not file by file, where a file system keeps none', async () => {
+      const calls = path.join(top, 'calls');
+      const words = `chcon: failed to change context of '$5' to '$4': Operation not supported`;
+      const tools = folder('tools');
+      // As on NFS: a line for each of its files.
+      fs.writeFileSync(
+        path.join(tools, 'chcon'),
+        `#!/bin/sh\necho "$1" >> ${calls}\n[ "$1" = --recursive ] && yes "${words}" | head -n 20000 >&2\necho "${words.replaceAll('$5', '$4').replace("to '$4'", "to '$3'")}" >&2\nexit 1\n`,
+        { mode: 0o755 },
+      );
+      const { PATH } = process.env;
+      process.env['PATH'] = `${tools}:${PATH}`;
+      try {
+        await relabel([folder('volume')], 'a:b:c:s0');
+      } finally {
+        process.env['PATH'] = PATH;
+      }
+      assert.equal(fs.readFileSync(calls, 'utf8'), '--no-dereference\n');
+    });
+
     it('is told as missing where it could have been given', async () => {
       const file = path.join(folder('volume'), 'file');
       fs.writeFileSync(file, '');
