@@ -60,7 +60,7 @@ export interface ImagesConfig {
   readonly pinned: readonly string[];
   /** Pulls at the same time; 0 for any number. */
   readonly maxConcurrentPulls: number;
-  /** Layers unpacked at the same time, of all pulls together; 0 for what fits the machine, 1 leaves it to containerd. */
+  /** Layers unpacked at the same time, besides one of each further pull; 0 for what fits the machine, 1 leaves it to containerd. */
   readonly maxConcurrentUnpacks: number;
   /** Seconds that a registry may keep a pull waiting without a byte; 0 for ever. */
   readonly noProgressTimeout: number;

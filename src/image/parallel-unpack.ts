@@ -1,7 +1,7 @@
 import { untilAborted } from '../lib/abort.ts';
 import { allSettledOrThrow } from '../lib/all-settled.ts';
 import { CodedError } from '../lib/errors.ts';
-import { Permits } from '../lib/permits.ts';
+import { Shares } from '../lib/shares.ts';
 import { differBelow, impliedFolders } from './implied-folders.ts';
 import { chainIdOf } from './oci.ts';
 import type { ImageLayer } from './image.ts';
@@ -37,16 +37,17 @@ interface Step {
 /**
  * Unpacks the layers of an image side by side, each by itself, and puts them on each other at the end: a snapshotter
  * with the capability `rebase` takes a layer's parent as late as that (containerd 2.2). Uncompressing is what takes the
- * time of a pull, and it keeps no more than one processor busy for each layer. So many layers are unpacked at a time, of
- * all images together, and one that several images have in the same place by one of them.
+ * time of a pull, and it keeps no more than one processor busy for each layer. So many layers are unpacked at a time; of
+ * each image always one, so that a small one does not wait for all of a large one. A layer that several images have in
+ * the same place is unpacked for one of them.
  */
 export class ParallelUnpack {
-  readonly #permits: Permits;
+  readonly #shares: Shares;
   readonly #underWay = new Map<string, Promise<void>>();
 
-  /** @param maxConcurrent how many layers at a time */
+  /** @param maxConcurrent how many layers at a time, where there is one image */
   constructor(maxConcurrent: number) {
-    this.#permits = new Permits(maxConcurrent);
+    this.#shares = new Shares(maxConcurrent - 1);
   }
 
   /**
@@ -103,7 +104,7 @@ export class ParallelUnpack {
     const outcome = await work.orDrop(key, async () => {
       const sinceMs = Date.now();
       const over = position === 0 ? mounts : asOverlay(mounts);
-      const digest = await this.#permits.run(call.signal, 'unpack a layer', () => work.apply(blob, over, call));
+      const digest = await this.#shares.run(run, call.signal, 'unpack a layer', () => work.apply(blob, over, call));
       const implied = position === 0 ? [] : await impliedFolders(folderOf(mounts), sinceMs, call.signal);
       await below;
       if (position < (await there)) return 'was there';
@@ -117,7 +118,7 @@ export class ParallelUnpack {
     if (outcome === 'was there') return;
     // Folders that its archive only implies are to be as they are below, for which it has to be unpacked on that.
     const { layer, parent } = await namesOf(run, step);
-    await this.#permits.run(call.signal, 'unpack a layer', () => work.unpackOn(parent, layer, call));
+    await this.#shares.run(run, call.signal, 'unpack a layer', () => work.unpackOn(parent, layer, call));
   }
 }
 

@@ -16,7 +16,7 @@ export interface UnpackerOptions {
   readonly introspection: Introspection;
   readonly platform: Platform;
   readonly log: Log;
-  /** How many layers are unpacked at the same time, of all images together. One after the other where it is 1. */
+  /** How many layers are unpacked at the same time; see ParallelUnpack. One after the other where it is 1. */
   readonly maxConcurrent?: number;
 }
 

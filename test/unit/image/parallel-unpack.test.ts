@@ -50,19 +50,23 @@ describe('unpacking layers side by side', () => {
     assert.match(diff.over.get(sha256('gz high'))?.[0]?.options.join() ?? '', new RegExp(`^upperdir=${folder}/podwright-unpack-[^,]+$`));
   });
 
-  it('does no more of them at a time than it may, of all images together', async () => {
+  it('does so many at a time, and of a further image one beside them', async () => {
     const { unpack, layers, work, diff } = await fixture({ maxConcurrent: 2 });
     const other = await fixture({ texts: ['x', 'y', 'z'] });
-    other.diff.during = (layer, mounts) => diff.during(layer, mounts);
-    let running = 0;
-    let most = 0;
-    diff.during = async () => {
-      most = Math.max(most, (running += 1));
-      await settle();
-      running -= 1;
-    };
-    await Promise.all([unpack.run(layers, work, call), unpack.run(other.layers, other.work, call)]);
-    assert.equal(most, 2);
+    const ends = [deferred(), deferred()];
+    diff.during = () => ends[0]?.promise;
+    other.diff.during = () => ends[1]?.promise;
+    const first = unpack.run(layers, work, call);
+    const second = unpack.run(other.layers, other.work, call);
+    while (other.diff.running === 0) await settle();
+    for (let round = 0; round < 20; round += 1) await settle();
+    assert.deepEqual([diff.running, other.diff.running], [2, 1]);
+    ends[0]?.resolve();
+    await first;
+    while (other.diff.running < 2) await settle();
+    ends[1]?.resolve();
+    await second;
+    assert.deepEqual([diff.most, other.diff.most], [2, 2]);
   });
 
   it('begins above the layers that are there, and holds on to those', async () => {
