@@ -254,8 +254,8 @@ export class ImagePuller {
   }
 
   /**
-   * Under a lease of its own from the first call on: containerd's collector takes the streams of a namespace in which
-   * there is nothing yet for left over, and the transfer then does not find them.
+   * Under a lease of its own, from the first call on: one that the transfer makes for itself stays for a day when
+   * containerd ends in the midst of it, with half an image.
    */
   async #pullLeased(
     job: PullJob,

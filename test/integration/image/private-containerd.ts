@@ -42,6 +42,8 @@ export async function startContainerd(): Promise<PrivateContainerd> {
   daemon.start();
   const client = new Containerd({ address, namespace: 'images', log: silentLog });
   await client.waitReady(AbortSignal.timeout(20_000));
+  // As podwright does: in a namespace that is not there the collector takes a pull's streams for left over.
+  await client.namespaces.ensure('images');
   return {
     client,
     hostsDir,
