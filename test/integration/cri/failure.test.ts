@@ -237,38 +237,49 @@ describe('a failure', function () {
     }
   });
 
-  it('of containerd in the midst of a pull leaves nothing of the image, and the next pull has it whole', async () => {
-    const registry = new FakeRegistry();
-    await registry.start();
-    try {
-      const stored = registry.addImage('app', '1', { lowerLayers: [{ low: 'low' }, { middle: 'middle' }], files: { high: 'high' } });
-      const asked = deferred();
-      registry.intercept = ({ url }) => {
-        if (url?.includes(stored.layerDigest) !== true) return undefined;
-        asked.resolve();
-        return 'hang';
-      };
-      const image = { image: `${registry.host}/app:1` };
-      const layers = async (): Promise<number> => (await cri().node.ctr('snapshots', 'list')).match(/ Committed/g)?.length ?? 0;
-      const before = await layers();
-      const pulling = cri().try('PullImage', { image });
-      await asked.promise;
-      const { containerd } = cri().node;
-      await eventually('the layers below are unpacked', async () => (await layers()) === before + 2);
-      await containerd.restart();
-      assert.notEqual((await pulling).code, 0);
-      await eventually('nothing of it is left', async () => {
-        const leases = await cri().node.ctr('leases', 'list');
-        const images = await cri().node.ctr('images', 'list', '--quiet');
-        return !leases.includes('podwright.io/pull') && !images.includes('pulling') && (await layers()) === before;
-      });
-      registry.intercept = () => undefined;
-      await cri().call('PullImage', { image });
-      await cri().call('RemoveImage', { image });
-    } finally {
-      await registry.stop();
-    }
-  });
+  const ends: readonly (readonly [string, () => Promise<void>])[] = [
+    ['containerd', () => cri().node.containerd.restart()],
+    ['podwright', () => killed()],
+  ];
+  for (const [who, end] of ends) {
+    it(`of ${who} in the midst of a pull leaves nothing of the image, and the next pull has it whole`, async () => {
+      const registry = new FakeRegistry();
+      await registry.start();
+      try {
+        const stored = registry.addImage('app', '1', { lowerLayers: [{ low: 'low' }, { middle: 'middle' }], files: { high: 'high' } });
+        const asked = deferred();
+        registry.intercept = ({ url }) => {
+          if (url?.includes(stored.layerDigest) !== true) return undefined;
+          asked.resolve();
+          return 'hang';
+        };
+        const image = { image: `${registry.host}/app:1` };
+        const layers = async (): Promise<number> => (await cri().node.ctr('snapshots', 'list')).match(/ Committed/g)?.length ?? 0;
+        const before = await layers();
+        const pulling = cri().try('PullImage', { image });
+        await asked.promise;
+        await eventually('the layers below are unpacked', async () => (await layers()) === before + 2);
+        await end();
+        assert.notEqual((await pulling).code, 0);
+        await eventually('nothing of it is left', async () => {
+          const leases = await cri().node.ctr('leases', 'list');
+          const images = await cri().node.ctr('images', 'list', '--quiet');
+          return !leases.includes('podwright.io/pull') && !images.includes('pulling') && (await layers()) === before;
+        });
+        registry.intercept = () => undefined;
+        await cri().call('PullImage', { image });
+        await cri().call('RemoveImage', { image });
+      } finally {
+        await registry.stop();
+      }
+    });
+  }
+
+  async function killed(): Promise<void> {
+    await cri().podwright.kill();
+    await cri().podwright.start();
+    cri().reconnect();
+  }
 
   it('of containerd is told by Status and as UNAVAILABLE, and lists are still answered', async () => {
     const pod = await cri().runPod();
