@@ -140,7 +140,7 @@ describe('a runtime handler', function () {
   it('has images unpacked for its snapshotter when they are pulled for it, and lets go of them with the image', async () => {
     const before = await layers();
     await cri().call('PullImage', { image: { image: configuredImage, runtimeHandler: 'second' } });
-    assert.equal(await layers(), before + 1);
+    assert.equal(await layers(), before + 2);
     const pod = await cri().runPod({}, 'second');
     const container = await pod.run({ image: { image: configuredImage }, command: [] });
     await container.says(/yes 1000 \/work/);
