@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CodedError, isKind, messageOf } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { lowerFolders } from '../linux/overlay.ts';
 import type { ImageLayer } from './image.ts';
 import type { CallOptions, Descriptor, Diff, Mount, Snapshots } from './ports.ts';
 
@@ -114,10 +115,7 @@ export class LayerWork {
     const key = newKey();
     const mounts = await this.#parts.snapshots.view(key, chainId, {}, options);
     await this.drop(key);
-    return mounts.flatMap(({ type, source, options: words }) => {
-      const lower = words.find((word) => word.startsWith('lowerdir='))?.slice('lowerdir='.length);
-      return type === 'bind' ? [source] : (lower?.split(':') ?? []);
-    });
+    return mounts.flatMap(({ type, source, options: words }) => (type === 'bind' ? [source] : lowerFolders(words)));
   }
 
   /** Runs `act`, and removes the snapshot `key` when it fails. */

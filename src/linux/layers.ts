@@ -4,8 +4,7 @@ import { wrapError } from '../lib/errors.ts';
 import { close } from './libc.ts';
 import { attachMount, openTreeClone, setIdMap } from './mount-api.ts';
 import { mountAll, type MountSpec, unmount } from './mount.ts';
-
-const lowerKey = 'lowerdir=';
+import { withLowers } from './overlay.ts';
 
 /**
  * Mounts a snapshot's layers at `folder` for reading, owned as the user namespace at `userNamespace` sees them.
@@ -24,7 +23,7 @@ export function mountShifted(mounts: readonly MountSpec[], folder: string, userN
   try {
     for (const spec of mounts) {
       if (spec.type === 'bind') bindShifted(spec.source, folder, userNamespace);
-      else mountAll([{ ...spec, options: spec.options.map((option) => shiftLowers(option, show)) }], folder);
+      else mountAll([{ ...spec, options: spec.options.map((option) => withLowers(option, show)) }], folder);
     }
   } catch (error) {
     throw wrapError(`mount snapshot at ${folder} for the user namespace ${path.basename(userNamespace)}`, error);
@@ -34,11 +33,6 @@ export function mountShifted(mounts: readonly MountSpec[], folder: string, userN
       rmdirSync(at);
     }
   }
-}
-
-function shiftLowers(option: string, show: (layer: string) => string): string {
-  if (!option.startsWith(lowerKey)) return option;
-  return lowerKey + option.slice(lowerKey.length).split(':').map(show).join(':');
 }
 
 function bindShifted(source: string, target: string, userNamespace: string): void {

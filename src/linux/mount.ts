@@ -17,6 +17,7 @@ import {
 } from './libc.ts';
 import { parseMountOptions } from './mount-options.ts';
 import { readMountinfo } from './mountinfo.ts';
+import { withLowers } from './overlay.ts';
 
 /** One mount as containerd's snapshotters describe it (containerd.types.Mount). */
 export interface MountSpec {
@@ -89,12 +90,7 @@ function withShortData(data: readonly string[], act: (text: string) => void): vo
     return `/proc/self/fd/${fd}`;
   };
   try {
-    const key = 'lowerdir=';
-    act(
-      data
-        .map((option) => (option.startsWith(key) ? key + option.slice(key.length).split(':').map(shorten).join(':') : option))
-        .join(','),
-    );
+    act(data.map((option) => withLowers(option, shorten)).join(','));
   } finally {
     for (const fd of fds) closeSync(fd);
   }

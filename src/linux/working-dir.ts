@@ -3,22 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import { errnoOf } from '../lib/errors.ts';
 import { statInRoot } from './inroot.ts';
 import type { MountSpec } from './mount.ts';
-
-/** The folders that an overlay lays over each other, the topmost of the lower ones first. */
-export interface OverlayFolders {
-  readonly upper: string;
-  readonly lowers: readonly string[];
-}
-
-/** The folders of a root file system that is one overlay and can be written; undefined for any other. */
-export function overlayFolders(root: readonly MountSpec[]): OverlayFolders | undefined {
-  const [mount] = root;
-  if (root.length !== 1 || mount?.type !== 'overlay') return undefined;
-  const valueOf = (key: string): string | undefined => mount.options.find((option) => option.startsWith(key))?.slice(key.length);
-  const upper = valueOf('upperdir=');
-  const lowers = valueOf('lowerdir=');
-  return upper === undefined || lowers === undefined ? undefined : { upper, lowers: lowers.split(':') };
-}
+import { overlayFolders } from './overlay.ts';
 
 /**
  * Gives a process that was created and not started its working directory, if the OCI runtime has made that for it. runc

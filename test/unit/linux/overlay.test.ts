@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { overlayFolders } from '../../../src/linux/working-dir.ts';
+import { lowerFolders, overlayFolders, withLowers } from '../../../src/linux/overlay.ts';
 
 describe('the folders of a root file system', () => {
   const overlay = (...options: string[]) => ({ type: 'overlay', source: 'overlay', options });
@@ -22,4 +22,17 @@ describe('the folders of a root file system', () => {
       assert.equal(overlayFolders(root), undefined);
     });
   }
+});
+
+describe('the lower folders of an overlay', () => {
+  it('are those that its options name, and none where they name none', () => {
+    assert.deepEqual(lowerFolders(['ro', 'lowerdir=/s/2/fs:/s/1/fs']), ['/s/2/fs', '/s/1/fs']);
+    assert.deepEqual(lowerFolders(['ro', 'upperdir=/s/2/fs']), []);
+  });
+
+  it('are changed one by one, and no other option is', () => {
+    const shown = (folder: string): string => `/shown${folder}`;
+    assert.equal(withLowers('lowerdir=/a:/b', shown), 'lowerdir=/shown/a:/shown/b');
+    assert.equal(withLowers('upperdir=/a', shown), 'upperdir=/a');
+  });
 });
