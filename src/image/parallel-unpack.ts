@@ -4,6 +4,7 @@ import { CodedError } from '../lib/errors.ts';
 import { Shares } from '../lib/shares.ts';
 import { differBelow, impliedFolders } from './implied-folders.ts';
 import { chainIdOf } from './oci.ts';
+import type { ArrivingContent } from './arriving-content.ts';
 import type { ImageLayer } from './image.ts';
 import type { LayerWork } from './layer-work.ts';
 import type { CallOptions, Descriptor, Mount } from './ports.ts';
@@ -13,10 +14,8 @@ export interface LayersToUnpack {
   readonly blobs: readonly Descriptor[];
   /** What they are unpacked: the image's configuration says that, and it may come in last. */
   readonly named: Promise<readonly ImageLayer[]>;
-  /** Resolves when a blob is here; left out where all are. */
-  readonly whenHere?: (digest: string, signal?: AbortSignal) => Promise<void>;
-  /** Whether a blob came in just now, so that its layer is hardly unpacked yet. */
-  readonly isNew?: (digest: string) => boolean;
+  /** Tells when a blob is here, and whether it came just now, so that its layer is hardly unpacked; left out where all are. */
+  readonly arriving?: Pick<ArrivingContent, 'whenHere' | 'isNew'>;
 }
 
 /** The unpacking of one image. */
@@ -78,10 +77,10 @@ export class ParallelUnpack {
 
   /** One layer; where another image's unpacking has it in hand, when that has ended. */
   async #unpack(run: Run, step: Step): Promise<void> {
-    const { blobs, there, whenHere, isNew, work, call } = run;
+    const { blobs, there, arriving, work, call } = run;
     const { blob, position } = step;
-    await whenHere?.(blob.digest, call.signal);
-    if (isNew?.(blob.digest) !== true && position < (await there)) return;
+    await arriving?.whenHere(blob.digest, call.signal);
+    if (arriving?.isNew(blob.digest) !== true && position < (await there)) return;
     // What the layer is called may not be known yet, but by its blob and those below it one knows it again.
     const name = `${work.snapshotter} ${chainIdOf(blobs.slice(0, position + 1).map(({ digest }) => digest))}`;
     for (let others = this.#underWay.get(name); others !== undefined; others = this.#underWay.get(name)) {

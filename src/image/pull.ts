@@ -371,14 +371,11 @@ export class ImagePuller {
   async #transfer(options: TransferPullOptions): Promise<void> {
     const { transfer, log } = this.#options;
     const { snapshotter } = options;
-    if (snapshotter === undefined || this.#notUnpacked.has(snapshotter)) {
-      await transfer.pull({ ...options, snapshotter: undefined });
-      return;
-    }
+    const isAsked = snapshotter !== undefined && !this.#notUnpacked.has(snapshotter);
     try {
-      await transfer.pull(options);
+      await transfer.pull({ ...options, snapshotter: isAsked ? snapshotter : undefined });
     } catch (error) {
-      if (!isNotUnpacked(error)) throw error;
+      if (!isAsked || !isNotUnpacked(error)) throw error;
       this.#notUnpacked.add(snapshotter);
       const hint = 'an unpack_config for it in [plugins."io.containerd.transfer.v1.local"] makes containerd unpack while it pulls';
       log.info({ snapshotter, hint }, 'containerd does not unpack for this snapshotter, so podwright does');

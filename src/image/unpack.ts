@@ -94,10 +94,8 @@ export class Unpacker {
     const blobs = await readLayerBlobs(content, target, platform, options);
     // An image of another platform is none to go on with.
     const named = details.then(() => readImageLayers(content, target, platform, options));
-    const whenHere = (digest: string, signal?: AbortSignal): Promise<void> => content.whenHere(digest, signal);
-    const isNew = (digest: string): boolean => content.isNew(digest);
     try {
-      await this.#parallel.run({ blobs, named, whenHere, isNew }, this.#work(snapshotter), options);
+      await this.#parallel.run({ blobs, named, arriving: content }, this.#work(snapshotter), options);
       await this.#keep(await details, snapshotter, options);
     } catch (error) {
       throw wrapError(`unpack image ${target.digest} for snapshotter "${snapshotter}"`, error);

@@ -92,13 +92,15 @@ describe('unpacking layers side by side', () => {
   });
 
   describe('while they come in', () => {
+    const whenHere = async (): Promise<void> => {};
+
     it('begins with each as soon as it is here, though the configuration is not', async () => {
       const arrivals = new Map(texts.map((text) => [sha256(`gz ${text}`), deferred()]));
       const config = deferred();
       const { unpack, layers, work, snapshots, diff } = await fixture();
       const named = config.promise.then(() => layers.named);
       const whenHere = async (digest: string): Promise<void> => arrivals.get(digest)?.promise;
-      const running = unpack.run({ ...layers, named, whenHere, isNew: () => true }, work, call);
+      const running = unpack.run({ ...layers, named, arriving: { whenHere, isNew: () => true } }, work, call);
       arrivals.get(sha256('gz middle'))?.resolve();
       while (diff.applied.length < 1) await settle();
       assert.deepEqual(diff.applied, [sha256('middle')]);
@@ -115,7 +117,7 @@ describe('unpacking layers side by side', () => {
       const { unpack, layers, work, snapshots, diff } = await fixture();
       for (const name of [low, middle]) snapshots.committed.set(name, { sizeBytes: 1n, inodes: 1n });
       const named = config.promise.then(() => layers.named);
-      const running = unpack.run({ ...layers, named, isNew: (digest) => digest === sha256('gz high') }, work, call);
+      const running = unpack.run({ ...layers, named, arriving: { whenHere, isNew: (digest) => digest === sha256('gz high') } }, work, call);
       while (diff.applied.length < 1) await settle();
       config.resolve();
       await running;
@@ -127,7 +129,7 @@ describe('unpacking layers side by side', () => {
       const { unpack, layers, work, snapshots, diff } = await fixture();
       for (const name of chain) snapshots.committed.set(name, { sizeBytes: 1n, inodes: 1n });
       const named = config.promise.then(() => layers.named);
-      const running = unpack.run({ ...layers, named, isNew: () => true }, work, call);
+      const running = unpack.run({ ...layers, named, arriving: { whenHere, isNew: () => true } }, work, call);
       while (diff.applied.length < 3) await settle();
       config.resolve();
       await running;
