@@ -3,19 +3,15 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ImageFs, snapshotterRoot } from '../../../src/image/image-fs.ts';
-import { ImageStore } from '../../../src/image/image-store.ts';
-import { hostPlatform } from '../../../src/image/platform.ts';
-import { ImagePuller } from '../../../src/image/pull.ts';
 import { parseAuthConfig } from '../../../src/image/registry-auth.ts';
 import { kernelRootAccess } from '../../../src/image/root-access.ts';
-import { Unpacker } from '../../../src/image/unpack.ts';
 import { UserFiles } from '../../../src/image/user-files.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { deferred } from '../../../src/lib/deferred.ts';
 import { CodedError, isKind } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { FakeRegistry } from '../../support/fake-registry.ts';
-import { startContainerd } from './private-containerd.ts';
+import { idle, imageParts, useContainerd } from './private-containerd.ts';
 import type { IncomingMessage } from 'node:http';
 import type { ErrorKind } from '../../../src/lib/errors.ts';
 import type { PrivateContainerd } from './private-containerd.ts';
@@ -25,26 +21,17 @@ const user = parseAuthConfig({ ...noAuth, username: 'robot', password: 'hunter2'
 
 describe('images with a real containerd', function () {
   this.timeout(60_000);
+  const world = useContainerd();
   let node: PrivateContainerd;
   let registry: FakeRegistry;
   let parts: ReturnType<typeof build>;
 
-  before(async () => {
-    node = await startContainerd();
-  });
-
-  after(async () => {
-    await node.stop();
-  });
-
-  beforeEach(async () => {
-    registry = new FakeRegistry();
-    await registry.start();
+  beforeEach(() => {
+    ({ node, registry } = world());
     parts = build(node);
   });
 
   afterEach(async () => {
-    await registry.stop();
     await parts.puller.settled();
     for (const image of parts.store.list()) await parts.store.remove(image.id);
     const names = (await node.client.images.list()).map(({ name }) => name);
@@ -261,18 +248,12 @@ describe('images with a real containerd', function () {
   });
 });
 
-function build({ client, hostsDir, folder }: PrivateContainerd, options: { readonly noProgressTimeoutMs?: number } = {}) {
-  const { images, content, leases, transfer, introspection } = client;
-  const platform = hostPlatform();
+function build(node: PrivateContainerd, options: { readonly noProgressTimeoutMs?: number } = {}) {
+  const { client, folder } = node;
   const snapshots = (name: string) => client.snapshots(name);
-  const log = silentLog;
-  const store = new ImageStore({ records: images, content, platform, log });
-  const unpacker = new Unpacker({ content, diff: client.diff, leases, snapshots, introspection, platform, log, maxConcurrent: 2 });
-  const puller = new ImagePuller({
-    records: images, content, leases, transfer, unpacker, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir, ...options,
-  });
-  const users = new UserFiles({ snapshots, leases, access: kernelRootAccess, folder: path.join(folder, 'users'), log });
-  return { store, puller, unpacker, users };
+  const { leases } = client;
+  const users = new UserFiles({ snapshots, leases, access: kernelRootAccess, folder: path.join(folder, 'users'), log: silentLog });
+  return { ...imageParts(node, options), users };
 }
 
 async function withFs(node: PrivateContainerd, parts: ReturnType<typeof build>) {
@@ -280,12 +261,6 @@ async function withFs(node: PrivateContainerd, parts: ReturnType<typeof build>) 
   const mountpoint = await snapshotterRoot(client.introspection, 'overlayfs');
   const snapshots = client.snapshots('overlayfs');
   return { ...parts, fs: new ImageFs({ snapshots, content: client.content, clock: systemClock(), log: silentLog, mountpoint }) };
-}
-
-/** Waits for what goes on behind an answered call, which ends with its lease. */
-async function idle({ client }: PrivateContainerd): Promise<void> {
-  const deadline = AbortSignal.timeout(20_000);
-  while ((await client.leases.list([], { signal: deadline })).length > 0) await new Promise((resolve) => setImmediate(resolve));
 }
 
 async function fails(pull: Promise<unknown>, kind: ErrorKind, never = /hunter2/): Promise<void> {

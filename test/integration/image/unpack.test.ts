@@ -2,19 +2,13 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { ImageStore } from '../../../src/image/image-store.ts';
-import { hostPlatform } from '../../../src/image/platform.ts';
-import { ImagePuller } from '../../../src/image/pull.ts';
 import { kernelRootAccess } from '../../../src/image/root-access.ts';
-import { Unpacker } from '../../../src/image/unpack.ts';
-import { systemClock } from '../../../src/lib/clock.ts';
 import { deferred } from '../../../src/lib/deferred.ts';
 import { isKind } from '../../../src/lib/errors.ts';
-import { silentLog } from '../../../src/lib/log.ts';
-import { FakeRegistry } from '../../support/fake-registry.ts';
-import { startContainerd } from './private-containerd.ts';
+import { idle, imageParts, useContainerd } from './private-containerd.ts';
 import type { Diff } from '../../../src/image/ports.ts';
 import type { Entry } from '../../../hack/images/tar.ts';
+import type { FakeRegistry } from '../../support/fake-registry.ts';
 import type { PrivateContainerd } from './private-containerd.ts';
 
 const file = (name: string, text = name, more: object = {}): Entry => ({ type: 'file', path: name, data: Buffer.from(text), ...more });
@@ -49,24 +43,15 @@ const said = [folder('tmp', 0o1777), folder('root', 0o700), folder('home/user', 
 
 describe('images unpacked layer by layer at the same time', function () {
   this.timeout(60_000);
+  const world = useContainerd();
   let node: PrivateContainerd;
   let registry: FakeRegistry;
 
-  before(async () => {
-    node = await startContainerd();
-  });
-
-  after(async () => {
-    await node.stop();
-  });
-
-  beforeEach(async () => {
-    registry = new FakeRegistry();
-    await registry.start();
+  beforeEach(() => {
+    ({ node, registry } = world());
   });
 
   afterEach(async () => {
-    await registry.stop();
     await empty(node);
   });
 
@@ -152,30 +137,21 @@ describe('images unpacked layer by layer at the same time', function () {
   });
 });
 
-function build({ client, hostsDir }: PrivateContainerd, maxConcurrent: number) {
-  const { images, content, leases, transfer, introspection } = client;
-  const platform = hostPlatform();
-  const log = silentLog;
-  const store = new ImageStore({ records: images, content, platform, log });
-  const snapshots = (name: string) => client.snapshots(name);
+function build(node: PrivateContainerd, maxConcurrent: number) {
   let applied = 0;
   const diff: Diff = {
     async apply(layer, mounts, options) {
       applied += 1;
-      return client.diff.apply(layer, mounts, options);
+      return node.client.diff.apply(layer, mounts, options);
     },
   };
-  const unpacker = new Unpacker({ content, diff, leases, snapshots, introspection, platform, log, maxConcurrent });
-  const puller = new ImagePuller({
-    records: images, content, leases, transfer, unpacker, store, clock: systemClock(), log, platform, snapshotter: 'overlayfs', hostsDir,
-  });
-  return { store, unpacker, puller, applied: () => applied };
+  return { ...imageParts(node, { diff, maxConcurrent }), applied: () => applied };
 }
 
 /** Removes all images, and waits until nothing of them is left. */
-async function empty({ client }: PrivateContainerd): Promise<void> {
-  const deadline = AbortSignal.timeout(20_000);
-  while ((await client.leases.list([], { signal: deadline })).length > 0) await new Promise((resolve) => setImmediate(resolve));
+async function empty(node: PrivateContainerd): Promise<void> {
+  const { client } = node;
+  await idle(node);
   for (const { name } of await client.images.list()) await client.images.delete(name, { sync: true });
   const lease = await client.leases.create({});
   await client.leases.delete(lease, { sync: true });
