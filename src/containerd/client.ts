@@ -1,6 +1,7 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import type { Clock } from '../lib/clock.ts';
 import { systemClock } from '../lib/clock.ts';
+import { FirstAlone } from '../lib/first-alone.ts';
 import type { Log } from '../lib/log.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionState } from './connection.ts';
@@ -56,6 +57,8 @@ export class Containerd {
   readonly #definitions: Definitions;
   readonly #rpc: Rpc;
   readonly #connection: Connection;
+  /** By snapshotter, since containerd came. */
+  readonly #firstSnapshots = new Map<string, FirstAlone>();
 
   constructor({ address, namespace, log, clock = systemClock() }: ContainerdOptions) {
     const definitions = loadDefinitions();
@@ -80,6 +83,9 @@ export class Containerd {
       } catch (error) {
         return reasonOf(error);
       }
+    });
+    this.#connection.onChange(({ connected }) => {
+      if (!connected) this.#firstSnapshots.clear();
     });
     this.containers = new Containers(rpc, services.containers);
     this.tasks = new Tasks(rpc, services.tasks);
@@ -110,7 +116,8 @@ export class Containerd {
 
   /** The snapshots of one snapshotter, such as `overlayfs`. */
   snapshots(snapshotter: string): Snapshots {
-    return new Snapshots(this.#rpc, this.#definitions.services.snapshots, snapshotter);
+    const methods = this.#definitions.services.snapshots;
+    return new Snapshots({ rpc: this.#rpc, methods, snapshotter, firstAlone: () => this.#firstSnapshotOf(snapshotter) });
   }
 
   /** Which containerd answers: `v2.4.2` and the commit it was built from. */
@@ -133,6 +140,12 @@ export class Containerd {
   /** Resolves as soon as containerd can be reached, or rejects when the signal aborts. */
   async waitReady(signal?: AbortSignal): Promise<void> {
     await this.#connection.waitReady(signal);
+  }
+
+  #firstSnapshotOf(snapshotter: string): FirstAlone {
+    const first = this.#firstSnapshots.get(snapshotter) ?? new FirstAlone();
+    this.#firstSnapshots.set(snapshotter, first);
+    return first;
   }
 
   /** Ends the connection. Calls that are under way go on; event subscriptions end by their own signal. */

@@ -1,7 +1,8 @@
 import type { Info__Output } from '../types/containerd/containerd/services/snapshots/v1/Info.ts';
 import type { Mount__Output } from '../types/containerd/containerd/types/Mount.ts';
 import type { SnapshotsDefinition } from '../types/containerd/containerd/services/snapshots/v1/Snapshots.ts';
-import { CodedError } from '../lib/errors.ts';
+import { CodedError, isKind, messageOf } from '../lib/errors.ts';
+import type { FirstAlone } from '../lib/first-alone.ts';
 import type { Mount } from './mount.ts';
 import type { CallOptions, Rpc } from './rpc.ts';
 import { toNs } from './timestamp.ts';
@@ -24,16 +25,29 @@ const KINDS: Readonly<Record<Info__Output['kind'], SnapshotKind>> = {
   COMMITTED: 'committed',
 };
 
+/** How containerd says, as UNKNOWN, that a snapshot's folder is there already; file systems have two words for it. */
+const placeTaken = /\brename\b.*: (?:file exists|directory not empty)\b/;
+
+export interface SnapshotsParts {
+  readonly rpc: Rpc;
+  readonly methods: SnapshotsDefinition;
+  readonly snapshotter: string;
+  /** What the snapshots that are made with this connection to containerd wait for. */
+  readonly firstAlone: () => FirstAlone;
+}
+
 /** The snapshots of one of containerd's snapshotters. */
 export class Snapshots {
   readonly #rpc: Rpc;
   readonly #methods: SnapshotsDefinition;
   readonly #snapshotter: string;
+  readonly #firstAlone: () => FirstAlone;
 
-  constructor(rpc: Rpc, methods: SnapshotsDefinition, snapshotter: string) {
+  constructor({ rpc, methods, snapshotter, firstAlone }: SnapshotsParts) {
     this.#rpc = rpc;
     this.#methods = methods;
     this.#snapshotter = snapshotter;
+    this.#firstAlone = firstAlone;
   }
 
   /**
@@ -48,7 +62,7 @@ export class Snapshots {
   ): Promise<Mount[]> {
     const request = { snapshotter: this.#snapshotter, key, parent, labels };
     const what = `prepare ${this.#nameOf(key)} on "${parent}"`;
-    return toMounts((await this.#rpc.unary(this.#methods.Prepare, request, what, options)).mounts);
+    return this.#make(what, () => this.#rpc.unary(this.#methods.Prepare, request, what, options), options);
   }
 
   /** As `prepare`, read-only. */
@@ -60,7 +74,7 @@ export class Snapshots {
   ): Promise<Mount[]> {
     const request = { snapshotter: this.#snapshotter, key, parent, labels };
     const what = `view ${this.#nameOf(key)} on "${parent}"`;
-    return toMounts((await this.#rpc.unary(this.#methods.View, request, what, options)).mounts);
+    return this.#make(what, () => this.#rpc.unary(this.#methods.View, request, what, options), options);
   }
 
   /** What to mount for a snapshot made before; `notFound` without it. */
@@ -124,6 +138,23 @@ export class Snapshots {
       for (const each of info) infos.push(toInfo(each));
     }
     return infos;
+  }
+
+  /**
+   * A containerd that ended while it made a snapshot may have left its folder without having noted it. Its successor
+   * fails to make the next one in that place, takes the folder away as it fails, and may take away with it what another
+   * call has just made there: so it is tried again, and none is made beside the first.
+   */
+  async #make(what: string, act: () => Promise<{ readonly mounts: Mount__Output[] }>, options: CallOptions = {}): Promise<Mount[]> {
+    const { mounts } = await this.#firstAlone().run(options.signal, what, async () => {
+      try {
+        return await act();
+      } catch (error) {
+        if (!isKind(error, 'unknown') || !placeTaken.test(messageOf(error))) throw error;
+        return act();
+      }
+    });
+    return toMounts(mounts);
   }
 
   #nameOf(key: string): string {

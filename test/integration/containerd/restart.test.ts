@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { deferred } from '../../../src/lib/deferred.ts';
 import { CodedError } from '../../../src/lib/errors.ts';
 import { JSON_TYPES, jsonAny } from '../../../src/containerd/typeurl.ts';
@@ -66,6 +69,23 @@ describe('a containerd that is killed and started again', function () {
     await containerd.containers.delete('a');
     stop.abort();
     await events;
+  });
+
+  it('finds the folder of a snapshot that it had not noted yet, and those that are made then at once are whole', async () => {
+    const containerd = await real.client();
+    const snapshots = containerd.snapshots('overlayfs');
+    const [mount] = await containerd.leases.withLease({}, (lease) => snapshots.prepare('before', '', {}, { lease }));
+    // PATH/snapshots/NUMBER/fs, and the next one has the next number.
+    const last = path.dirname(mount?.source ?? '');
+    await real.node.containerd.kill();
+    await mkdir(path.join(path.dirname(last), `${Number(path.basename(last)) + 1}`, 'fs'), { recursive: true });
+    await real.node.containerd.start();
+    await containerd.waitReady();
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+    await containerd.leases.withLease({}, async (lease) => {
+      const made = await Promise.all(keys.map((key) => snapshots.prepare(key, '', {}, { lease })));
+      for (const { source } of made.flat()) assert.ok(existsSync(source), source);
+    });
   });
 
   it('says what it is and what its runtime can do', async () => {

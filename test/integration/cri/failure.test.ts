@@ -258,7 +258,10 @@ describe('a failure', function () {
         const before = await layers();
         const pulling = cri().try('PullImage', { image });
         await asked.promise;
-        await eventually('the layers below are unpacked', async () => (await layers()) === before + 2);
+        await Promise.race([
+          eventually('the layers below are unpacked', async () => (await layers()) === before + 2),
+          pulling.then(({ details }) => assert.fail(`the pull is over: ${details}`)),
+        ]);
         await end();
         assert.notEqual((await pulling).code, 0);
         await eventually('nothing of it is left', async () => {
