@@ -37,6 +37,9 @@ export interface ContainerdOptions {
 /** containerd's own limit for a message, both ways. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
+/** How long the first snapshot may hold up the others: one of a snapshotter that asks a registry first may take long. */
+const FIRST_SNAPSHOT_MS = 2_000;
+
 /** A client of one containerd, in one of its namespaces. It connects by itself, and again when it has to. */
 export class Containerd {
   readonly namespace: string;
@@ -143,7 +146,7 @@ export class Containerd {
   }
 
   #firstSnapshotOf(snapshotter: string): FirstAlone {
-    const first = this.#firstSnapshots.get(snapshotter) ?? new FirstAlone();
+    const first = this.#firstSnapshots.get(snapshotter) ?? new FirstAlone(FIRST_SNAPSHOT_MS);
     this.#firstSnapshots.set(snapshotter, first);
     return first;
   }

@@ -5,9 +5,9 @@ import { FirstAlone } from '../../../src/lib/first-alone.ts';
 
 describe('calls of which the first goes alone', () => {
   /** Calls that end when they are told to. */
-  const calls = () => {
+  const calls = (limitMs = 60_000) => {
     const begun: Deferred<string>[] = [];
-    const gate = new FirstAlone();
+    const gate = new FirstAlone(limitMs);
     const run = (signal?: AbortSignal): Promise<string> =>
       gate.run(signal, 'wait for the first', async () => {
         const end = deferred<string>();
@@ -47,6 +47,15 @@ describe('calls of which the first goes alone', () => {
     await turn();
     begun[3]?.resolve('fourth');
     assert.deepEqual(await Promise.all(succeeding), ['third', 'fourth']);
+  });
+
+  it('do not wait for one that hangs', async () => {
+    const { begun, run } = calls(1);
+    const hanging = run();
+    const others = [run(), run()];
+    while (begun.length < 3) await turn();
+    for (const [position, end] of begun.entries()) end.resolve(`${position}`);
+    assert.deepEqual(await Promise.all([hanging, ...others]), ['0', '1', '2']);
   });
 
   it('need not wait longer than they want', async () => {
