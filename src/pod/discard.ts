@@ -1,15 +1,28 @@
 import { isKind, wrapError } from '../lib/errors.ts';
 import { missingIsFine } from './missing.ts';
-import type { ContainerdPort } from './ports.ts';
+import type { ContainerdPort, TaskKill } from './ports.ts';
 
 const SIGKILL = 9;
 /** How long a killed task may take to end, ms. */
 const endMs = 10_000;
 
+/**
+ * Sends a signal to a task or an exec. Where that is cut off because the task is deleted just then, or its shim has
+ * ended, it is sent again, to be told what there is.
+ */
+export async function sendSignal(containerd: ContainerdPort, id: string, kill: TaskKill): Promise<void> {
+  try {
+    await containerd.tasks.kill(id, kill);
+  } catch (error) {
+    if (!isKind(error, 'aborted')) throw error;
+    await containerd.tasks.kill(id, kill);
+  }
+}
+
 /** Kills a task with all its processes and waits for its end; one that is not there or has ended is fine. */
 export async function killAndWait(containerd: ContainerdPort, id: string): Promise<void> {
   try {
-    await containerd.tasks.kill(id, { signal: SIGKILL, all: true });
+    await sendSignal(containerd, id, { signal: SIGKILL, all: true });
     await containerd.tasks.wait(id, undefined, { timeoutMs: endMs });
   } catch (error) {
     if (!isKind(error, 'notFound', 'failedPrecondition')) throw wrapError(`kill container "${id}"`, error);

@@ -9,6 +9,7 @@ import { buildExecProcess } from '../spec/exec-process.ts';
 import type { OciProcess } from '../spec/oci.ts';
 import { jsonAny, processTypeUrl, readSpec } from './anys.ts';
 import type { Container } from './container.ts';
+import { sendSignal } from './discard.ts';
 import { newExecId } from './ids.ts';
 import { onceReachable } from './once-reachable.ts';
 import type { Parts } from './parts.ts';
@@ -189,11 +190,11 @@ export class Exec {
 
   /** Kills it with everything it started, and waits until its end is known. */
   async kill(): Promise<void> {
-    const { tasks } = this.#parts.containerd;
+    const { containerd } = this.#parts;
     try {
       await killTree(this.#pid);
-      await tasks.kill(this.#container.id, { signal: 9, execId: this.#execId });
-      await tasks.wait(this.#container.id, this.#execId, { timeoutMs: killMs });
+      await sendSignal(containerd, this.#container.id, { signal: 9, execId: this.#execId });
+      await containerd.tasks.wait(this.#container.id, this.#execId, { timeoutMs: killMs });
     } catch (error) {
       if (isKind(error, 'notFound', 'failedPrecondition')) return;
       this.#parts.log.warn({ ...this.#ids(), error: messageOf(error) }, 'could not confirm that an exec was killed');

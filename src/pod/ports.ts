@@ -72,14 +72,17 @@ export interface NewTask {
   readonly options?: Any;
 }
 
+/** A signal for a task or one of its execs; on `all` for every process of it. */
+export interface TaskKill {
+  readonly signal: number;
+  readonly execId?: string;
+  readonly all?: boolean;
+}
+
 export interface TasksPort {
   create(task: NewTask, options?: CallOptions): Promise<{ readonly pid: number }>;
   start(containerId: string, execId?: string, options?: CallOptions): Promise<{ readonly pid: number }>;
-  kill(
-    containerId: string,
-    kill: { readonly signal: number; readonly execId?: string; readonly all?: boolean },
-    options?: CallOptions,
-  ): Promise<void>;
+  kill(containerId: string, kill: TaskKill, options?: CallOptions): Promise<void>;
   delete(containerId: string, options?: CallOptions): Promise<TaskExit>;
   deleteProcess(containerId: string, execId: string, options?: CallOptions): Promise<TaskExit>;
   exec(

@@ -1,6 +1,6 @@
 import { isWithin } from '../lib/clock.ts';
 import { CodedError, isKind, wrapError } from '../lib/errors.ts';
-import { discardTask } from './discard.ts';
+import { discardTask, sendSignal } from './discard.ts';
 import type { Container } from './container.ts';
 import { recordExit, type ExitParts } from './exits.ts';
 import type { Parts } from './parts.ts';
@@ -50,7 +50,7 @@ async function sendStopSignal(parts: StopParts, container: Container): Promise<v
 /** Sends a signal to the container's first process; on SIGKILL to all. One that is gone already is fine. */
 async function signal(parts: StopParts, container: Container, number: number): Promise<void> {
   try {
-    await parts.containerd.tasks.kill(container.id, { signal: number, all: number === SIGKILL });
+    await sendSignal(parts.containerd, container.id, { signal: number, all: number === SIGKILL });
   } catch (error) {
     if (!isKind(error, 'notFound', 'failedPrecondition')) {
       throw wrapError(`send signal ${number} to container "${container.id}"`, error);

@@ -92,6 +92,13 @@ describe('a container', () => {
     assert.equal(world.parts.containers.has(container.id), false);
   });
 
+  it('is stopped when it ended and its task was deleted in the midst of that', async () => {
+    const container = await started();
+    world.containerd.faults.failNext('tasks.kill', new CodedError('aborted', 'send signal: ttrpc: closed'));
+    await stopContainer(world.parts, container, 0);
+    assert.equal(container.state, 'CONTAINER_EXITED');
+  });
+
   it('starts when the shim of its dying pause container ended in the midst, and only then is tried again', async () => {
     const container = await create();
     world.containerd.faults.failNext('tasks.create', new CodedError('aborted', 'create task: ttrpc: closed'));
