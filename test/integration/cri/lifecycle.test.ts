@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { configuredImage } from '../../../hack/images/catalogue.ts';
 import { useCriNode } from '../../support/cri-node.ts';
 import type { Pod } from '../../support/cri-pod.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const unknownId = 'f'.repeat(64);
 /** Says when it listens, and ends with 3 on a TERM. */
@@ -216,6 +217,11 @@ describe("a container's life", function () {
     const containerd = cri().node.containerd.pid;
     assert.ok(containerd);
     process.kill(containerd, 'SIGSTOP');
+    await eventually('every thread of it stands still', async () => {
+      const threads = await readdir(`/proc/${containerd}/task`);
+      const states = await Promise.all(threads.map((thread) => readFile(`/proc/${containerd}/task/${thread}/stat`, 'utf8').catch(() => '')));
+      return states.every((stat) => / T /.test(stat));
+    });
     const answer = await cri()
       .client.call('CreateContainer', request, { deadline: Date.now() + 500 })
       .finally(() => process.kill(containerd, 'SIGCONT'));

@@ -31,7 +31,9 @@ describe('PortForward', function () {
   /** Runs a Pod with servers and waits until they listen. */
   async function serve(config: Parameters<ReturnType<typeof cri>['runPod']>[0] = {}): Promise<void> {
     pod = await cri().runPod(config);
-    const container = await pod.runScript(`nc -ll -p ${echoPort} -e cat & nc -ll -p ${sumPort} -e md5sum & wait`);
+    // As many may wait as there are Ls, and with few the kernel resets some of many that come at once.
+    const listen = `nc -${'l'.repeat(64)}`;
+    const container = await pod.runScript(`${listen} -p ${echoPort} -e cat & ${listen} -p ${sumPort} -e md5sum & wait`);
     await eventually('both listen', async () => {
       const { stdout } = await container.try('netstat -ltn');
       return stdout.includes(`:${echoPort} `) && stdout.includes(`:${sumPort} `);
