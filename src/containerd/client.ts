@@ -60,6 +60,7 @@ export class Containerd {
   readonly #definitions: Definitions;
   readonly #rpc: Rpc;
   readonly #connection: Connection;
+  readonly #clock: Clock;
   /** By snapshotter, since containerd came. */
   readonly #firstSnapshots = new Map<string, FirstAlone>();
 
@@ -78,6 +79,7 @@ export class Containerd {
     this.namespace = namespace;
     this.#definitions = definitions;
     this.#rpc = rpc;
+    this.#clock = clock;
     this.types = new TypeUrls(definitions);
     this.#connection = new Connection(client, address, log, async () => {
       try {
@@ -145,14 +147,14 @@ export class Containerd {
     await this.#connection.waitReady(signal);
   }
 
-  #firstSnapshotOf(snapshotter: string): FirstAlone {
-    const first = this.#firstSnapshots.get(snapshotter) ?? new FirstAlone(FIRST_SNAPSHOT_MS);
-    this.#firstSnapshots.set(snapshotter, first);
-    return first;
-  }
-
   /** Ends the connection. Calls that are under way go on; event subscriptions end by their own signal. */
   close(): void {
     this.#connection.close();
+  }
+
+  #firstSnapshotOf(snapshotter: string): FirstAlone {
+    const first = this.#firstSnapshots.get(snapshotter) ?? new FirstAlone(this.#clock, FIRST_SNAPSHOT_MS);
+    this.#firstSnapshots.set(snapshotter, first);
+    return first;
   }
 }

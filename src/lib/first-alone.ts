@@ -1,14 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { untilAborted } from './abort.ts';
+import { isWithin } from './clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Lets calls through one by one until one of them has succeeded, and from then on all at once. */
 export class FirstAlone {
+  readonly #clock: Clock;
   readonly #limitMs: number;
   #hasSucceeded = false;
   #alone: Promise<void> | undefined;
 
   /** @param limitMs how long one holds up the others; one that hangs says nothing of them */
-  constructor(limitMs: number) {
+  constructor(clock: Clock, limitMs: number) {
+    this.#clock = clock;
     this.#limitMs = limitMs;
   }
 
@@ -22,12 +25,12 @@ export class FirstAlone {
   }
 
   async #watch(acting: Promise<unknown>): Promise<void> {
-    const outcome = acting.then(
-      () => true,
-      () => false,
-    );
-    const isEnough = await Promise.race([outcome, sleep(this.#limitMs, true, { ref: false })]);
-    this.#hasSucceeded = isEnough;
+    try {
+      await isWithin(this.#clock, this.#limitMs, acting);
+      this.#hasSucceeded = true;
+    } catch {
+      // The next one goes alone as well.
+    }
     this.#alone = undefined;
   }
 }

@@ -2,19 +2,23 @@ import assert from 'node:assert/strict';
 import { deferred } from '../../../src/lib/deferred.ts';
 import type { Deferred } from '../../../src/lib/deferred.ts';
 import { FirstAlone } from '../../../src/lib/first-alone.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const limitMs = 2_000;
 
 describe('calls of which the first goes alone', () => {
   /** Calls that end when they are told to. */
-  const calls = (limitMs = 60_000) => {
+  const calls = () => {
     const begun: Deferred<string>[] = [];
-    const gate = new FirstAlone(limitMs);
+    const clock = new ManualClock();
+    const gate = new FirstAlone(clock, limitMs);
     const run = (signal?: AbortSignal): Promise<string> =>
       gate.run(signal, 'wait for the first', async () => {
         const end = deferred<string>();
         begun.push(end);
         return end.promise;
       });
-    return { begun, run };
+    return { begun, clock, run };
   };
   const turn = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -50,9 +54,12 @@ describe('calls of which the first goes alone', () => {
   });
 
   it('do not wait for one that hangs', async () => {
-    const { begun, run } = calls(1);
+    const { begun, clock, run } = calls();
     const hanging = run();
     const others = [run(), run()];
+    await turn();
+    assert.equal(begun.length, 1);
+    clock.advance(limitMs);
     while (begun.length < 3) await turn();
     for (const [position, end] of begun.entries()) end.resolve(`${position}`);
     assert.deepEqual(await Promise.all([hanging, ...others]), ['0', '1', '2']);
